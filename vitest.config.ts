@@ -21,6 +21,13 @@ const SYSTEM_TIMEOUT_MS = 300_000;
 const UNIT_TIMEOUT_MS = 120_000;
 /** Time limit for a polled condition: far more than it takes, also on a slow disk. */
 const POLL_MS_MAX = 60_000;
+/** Values in the messages of failed tests are cut to this length. The default of 40 hides what was found. */
+const VALUE_CHARACTERS_MAX = 2_000;
+/**
+ * With memory protection keys, V8 sometimes ends a process that makes and drops many WebAssembly modules: "Check
+ * failed: jit_page.has_value()" (nodejs/node#64500).
+ */
+const NODE_FLAGS = ['--no-memory-protection-keys'];
 const OWN_PROJECT = ['test/{conformance,interop,outsider,recovery}/**'];
 const OUTSIDER = 'outsider';
 
@@ -85,8 +92,10 @@ function toVitest(project: Project): TestProjectInlineConfiguration {
       exclude: ['**/node_modules/**', ...(project.exclude ?? [])],
       testTimeout: project.timeoutMs,
       expect: { poll: { timeout: POLL_MS_MAX } },
+      chaiConfig: { truncateThreshold: VALUE_CHARACTERS_MAX },
       hookTimeout: project.timeoutMs,
       pool: 'forks',
+      execArgv: NODE_FLAGS,
       maxWorkers: WORKERS,
       sequence: { groupOrder: project.order },
     },

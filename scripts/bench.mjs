@@ -21,7 +21,8 @@ import { ROOT, setUp } from './set-up.mjs';
 const RESULTS = path.join(ROOT, 'BENCHMARKS.json');
 const PAGE = path.join(ROOT, 'BENCHMARKS.md');
 const PLOT = path.join(ROOT, 'docs', 'benchmarks.svg');
-const LITESTREAM = path.join(ROOT, '.cache', 'tools', 'bin', 'litestream');
+const TOOLS = process.env.SLUICE_TOOLS ?? path.join(ROOT, '.cache', 'tools');
+const LITESTREAM = path.join(TOOLS, 'bin', 'litestream');
 
 const { node, env } = setUp();
 const wanted = process.argv.slice(2);

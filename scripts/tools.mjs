@@ -64,6 +64,7 @@ const BUILT = [
   go('versitygw', 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   go('fake-gcs-server', 'github.com/fsouza/fake-gcs-server@v1.56.1'),
   go('litestream-0.5.18', 'github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
+  go('age', 'filippo.io/age/cmd/age@v1.2.1'),
   go('rclone', 'github.com/rclone/rclone@v1.76.0'),
   go('minio', 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
 ];

@@ -131,6 +131,23 @@ describeWith(['azurite'], 'azure, credentials', () => {
     });
   });
 
+  test('a function of the program is asked once for many requests, and again after a wrong answer', async () => {
+    const { place } = azure.proxy;
+    const answers = ['sv=1&secret', accountToken(place)];
+    let calls = 0;
+    const credentials = async (): Promise<unknown> => answers[calls++];
+    const destination = await connectAzure(place, { 'account-key': undefined }, { credentials });
+    onTestFinished(() => destination.close());
+    const replica = new Replica(destination, 'db');
+    const refused = await rejectionOf(replica.openFile(FILE));
+    expect(refused).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });
+    expect(refused.message).toContain('no token with a signature');
+    expect(refused.message).not.toContain('secret');
+    await replica.writeFile(FILE, SMALL);
+    await copyFile(replica, FILE, ref(1, 1));
+    expect(calls).toBe(2);
+  });
+
   test('a connection string reaches the same container', async () => {
     const { endpoint, account, accountKey, container } = azure.proxy.place;
     const text = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};BlobEndpoint=${endpoint};`;

@@ -2,9 +2,10 @@
 
 import { chaos, type Fault } from '@sluice/backend-test-kit';
 
-import { memoryClient, MemoryStore, withPolicies } from '@sluice/core/backend/testing';
+import { memoryClient, withPolicies } from '@sluice/core/backend/testing';
 import { ReplicationError } from '@sluice/core/backend';
 
+import { memorySetup } from './memory-setup.ts';
 import { describeConformance, type Setup } from './suite.ts';
 
 describeConformance({
@@ -45,28 +46,10 @@ const fastClock = {
 };
 
 function openBadNetwork(): Setup {
-  const store = new MemoryStore();
-  let paths = 0;
-  return {
-    async connect() {
-      const memory = memoryClient({ store, chunkBytes: 65_536 });
-      const bad = chaos(memory, ...faults()).client;
-      const slow = { stallMs: 3_000_000, silenceMs: 3_000_000 };
-      return withPolicies(bad, { clock: fastClock, ...slow }).client;
-    },
-    newPath: () => `replica-${(paths += 1)}`,
-    raw: {
-      async put(key, bytes) {
-        store.put(key, bytes, { modifiedAt: new Date() });
-      },
-      keys: async (prefix) => store.keys(prefix),
-    },
-    async vanish() {
-      store.exists = false;
-      return async () => {
-        store.exists = true;
-      };
-    },
-    stop: async () => store.objects.clear(),
-  };
+  return memorySetup((store) => {
+    const memory = memoryClient({ store, chunkBytes: 65_536 });
+    const bad = chaos(memory, ...faults()).client;
+    const slow = { stallMs: 3_000_000, silenceMs: 3_000_000 };
+    return withPolicies(bad, { clock: fastClock, ...slow }).client;
+  });
 }

@@ -1,6 +1,6 @@
-import { memoryClient, MemoryStore } from '@sluice/core/backend/testing';
-import type { ReplicaClient } from '@sluice/core/backend';
+import { memoryClient } from '@sluice/core/backend/testing';
 
+import { memorySetup } from './memory-setup.ts';
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
 const memory: Conformance = {
@@ -29,23 +29,5 @@ describeConformance({
 });
 
 function openMemory(options: Parameters<typeof memoryClient>[0]): Setup {
-  const store = new MemoryStore();
-  let paths = 0;
-  return {
-    connect: async (): Promise<ReplicaClient> => memoryClient({ ...options, store }),
-    newPath: () => `replica-${(paths += 1)}`,
-    raw: {
-      async put(key, bytes) {
-        store.put(key, bytes, { modifiedAt: new Date() });
-      },
-      keys: async (prefix) => store.keys(prefix),
-    },
-    async vanish() {
-      store.exists = false;
-      return async () => {
-        store.exists = true;
-      };
-    },
-    stop: async () => store.objects.clear(),
-  };
+  return memorySetup((store) => memoryClient({ ...options, store }));
 }

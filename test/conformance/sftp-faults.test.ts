@@ -15,6 +15,9 @@ import { describeWith } from '../support/require.ts';
 import { assertBytes, bodyOf, readIfPresent, list, pattern, ref, rejectsWith } from './context.ts';
 
 const FILE = ref(0, 1);
+const COPY = ref(9, 1);
+/** Two parts and a bit. */
+const COPIED_BYTES = 2 * 16 * 1024 * 1024 + 5_001;
 
 async function start(options: SshdOptions): Promise<Sshd> {
   const server = await startSshd(options);
@@ -45,6 +48,35 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
     const folder = ['open', 'fsync', 'close'];
     // The final stat verifies the name.
     expect(server.requests().slice(before)).toEqual([...file, ...folder, 'stat']);
+  });
+
+  test('a copy of several parts has all bytes, and none of them crosses the network', async () => {
+    const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
+    const replica = new Replica(await connect(server), `${server.root}/r`);
+    const bytes = pattern(COPIED_BYTES, 1);
+    await replica.writeFile(FILE, bodyOf(bytes));
+    const before = server.requests().length;
+    const { sizeBytes } = (await replica.copyFile?.(FILE, COPY)) ?? {};
+    expect(sizeBytes).toBe(COPIED_BYTES);
+    const requests = server.requests().slice(before);
+    expect(requests).not.toContain('write');
+    expect(requests).not.toContain('read');
+    assertBytes(await readIfPresent(replica, COPY), bytes);
+    const [source, copy] = await list(replica, 'all');
+    expect(copy?.sizeBytes).toBe(source?.sizeBytes);
+  });
+
+  test('an aborted copy leaves nothing', async () => {
+    const server = await start({ as: 'own-user', extensions: 'all' });
+    const replica = new Replica(await connect(server), `${server.root}/r`);
+    await replica.writeFile(FILE, bodyOf(pattern(COPIED_BYTES, 1)));
+    const abort = new AbortController();
+    const copying = replica.copyFile?.(FILE, COPY, { signal: abort.signal });
+    setImmediate(() => abort.abort(new Error('enough')));
+    await expect(copying).rejects.toThrow('enough');
+    expect((await list(replica, 'all')).map(({ level }) => level)).toEqual([0]);
+    const names = await readdir(`${server.root}/r/ltx`, { recursive: true });
+    expect(names.filter((name) => name.endsWith('.sluice-tmp'))).toEqual([]);
   });
 
   test('a reader beside a running replication changes nothing', async () => {

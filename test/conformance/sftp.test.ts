@@ -18,14 +18,30 @@ import { relayed } from './relays.ts';
 import { describeConformance, type Setup } from './suite.ts';
 import { parseConfig } from '@sluice/core/backend';
 
-const SERVERS: readonly (readonly [string, Tool, () => Promise<SFTPServer>])[] = [
-  ['OpenSSH', 'sshd', () => startSshd({ as: 'unprivileged', extensions: 'all' })],
-  ['OpenSSH, no extensions', 'sshd', () => startSshd({ as: 'unprivileged', extensions: 'none' })],
-  ['OpenSSH, root', 'sshd', () => startSshd({ as: 'root-in-a-chroot', extensions: 'all' })],
-  ['ProFTPD', 'proftpd', startProftpd],
+type Start = () => Promise<SFTPServer>;
+
+/** Name, tool, whether it has copy-data, and how it is started. */
+const SERVERS: readonly (readonly [string, Tool, boolean, Start])[] = [
+  ['OpenSSH', 'sshd', true, () => startSshd({ as: 'unprivileged', extensions: 'all' })],
+  [
+    'OpenSSH, no extensions',
+    'sshd',
+    false,
+    () => startSshd({ as: 'unprivileged', extensions: 'none' }),
+  ],
+  ['OpenSSH, root', 'sshd', true, () => startSshd({ as: 'root-in-a-chroot', extensions: 'all' })],
+  ['ProFTPD', 'proftpd', false, startProftpd],
 ];
 
-for (const [index, [name, tool, start]] of SERVERS.entries()) {
+/** The copy fails with REPLICA_UNSUPPORTED, and Sluice sends the file instead. */
+const NO_COPY_DATA: Readonly<Record<string, string>> = Object.fromEntries(
+  ['gives-the-same-file', 'replaces-an-equal-name', 'of-nothing'].map((name) => [
+    `copy/${name}`,
+    'the server has no copy-data',
+  ]),
+);
+
+for (const [index, [name, tool, hasCopyData, start]] of SERVERS.entries()) {
   // Each takes a minute.
   (index === 0 ? describeWith : describeInCI)([tool], `sftp, ${name}`, () => {
     describeConformance({
@@ -42,6 +58,7 @@ for (const [index, [name, tool, start]] of SERVERS.entries()) {
       // SFTP has no parts; this is the maximum size of one request.
       partSizeBytes: 253 * 1024,
       secrets: [SFTP_PASSWORD, 'not-the-password', 'PRIVATE KEY'],
+      deviations: hasCopyData ? {} : NO_COPY_DATA,
       open: async () => setUp(await start()),
     });
   });

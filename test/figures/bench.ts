@@ -46,7 +46,12 @@ export interface ReplicatorOptions {
   readonly database: string;
   /** Destination folders. Litestream supports only one. */
   readonly folders: readonly string[];
+  /** Lines of the database. */
   readonly extra?: string;
+  /** Lines at the top level. */
+  readonly top?: string;
+  /** Of the destinations that are folders. */
+  readonly syncInterval?: string;
   readonly disk?: Disk;
   /** Additional destination, with Sluice only. */
   readonly s3?: S3Server | undefined;
@@ -58,15 +63,17 @@ export class ReplicatorProcess {
   readonly #kind: Kind;
 
   constructor(options: ReplicatorOptions) {
-    const { kind, database, folders, extra = '', disk = 'as it is', s3 } = options;
+    const { kind, database, folders, extra = '', top = '', disk = 'as it is', s3 } = options;
+    const sync =
+      options.syncInterval === undefined ? '' : `    sync-interval: ${options.syncInterval}\n`;
     this.folders = folders;
     this.#kind = kind;
     const config = `${database}.${kind}.yml`;
     const replicas =
       kind === 'sluice'
-        ? `  replicas:\n${folders.map((folder) => `  - path: ${folder}\n`).join('')}${toYAML(s3)}`
-        : `  replica:\n    type: file\n    path: ${folders[0]}\n`;
-    fs.writeFileSync(config, `dbs:\n- path: ${database}\n${extra}${replicas}`);
+        ? `  replicas:\n${folders.map((folder) => `  - path: ${folder}\n${sync}`).join('')}${toYAML(s3)}`
+        : `  replica:\n    type: file\n    path: ${folders[0]}\n${sync}`;
+    fs.writeFileSync(config, `${top}dbs:\n- path: ${database}\n${extra}${replicas}`);
     const env: NodeJS.ProcessEnv = {
       ...process.env,
       AWS_ACCESS_KEY_ID: s3?.credentials.accessKeyId,

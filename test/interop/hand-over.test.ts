@@ -1,4 +1,7 @@
-/** Sluice and Litestream take turns in one bucket beside a writer. Both restore every listed TXID. */
+/**
+ * Sluice and Litestream take turns in one bucket beside a writer, and both merge its files. Both restore every
+ * listed TXID.
+ */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -68,7 +71,11 @@ class HandOver {
     this.#litestream = new Litestream(binary, this.#database, this.#bucket);
     fs.writeFileSync(
       this.#config,
-      `dbs:
+      `levels:
+- interval: 500ms
+- interval: 1s
+- interval: 2s
+dbs:
 - path: ${this.#database}
   page-encoding: ${encoding}
   replicas:

@@ -20,7 +20,7 @@ export class Litestream {
   }
 
   /** Starts with intervals of seconds, so that even a short run merges each level several times. */
-  start(): void {
+  start({ retention = '1h' }: { readonly retention?: string } = {}): void {
     const config = path.join(path.dirname(this.#database), 'litestream.yml');
     fs.writeFileSync(
       config,
@@ -28,10 +28,11 @@ export class Litestream {
 - interval: 1s
 - interval: 2s
 - interval: 4s
-l0-retention: 1h
+l0-retention: ${retention}
+l0-retention-check-interval: 1s
 snapshot:
   interval: 5s
-  retention: 1h
+  retention: ${retention}
 dbs:
 - path: ${this.#database}
   monitor-interval: 100ms

@@ -119,6 +119,26 @@ test.for([
   },
 );
 
+test('where nothing is deleted, an idle database gets a new full snapshot when its last one is old', async () => {
+  const app = new App();
+  app.add(10);
+  const options = { snapshotMaxAgeMs: 3_000 };
+  const sidecar = new Sidecar({ ...app.replicatedTo('a'), options });
+  await sidecar.settled();
+  await until('a second snapshot', () => snapshotsIn(app.bucket('a')) >= 2);
+  await sidecar.says(/a full snapshot is needed: the newest one is older than snapshot.max-age/);
+  await sidecar.settled();
+  await sidecar.stop();
+  // As if a lifecycle rule had deleted all that is older.
+  for (const level of [0, 9]) {
+    const folder = path.join(app.bucket('a'), 'ltx', String(level));
+    for (const name of fs.readdirSync(folder).toSorted().slice(0, -1)) {
+      fs.rmSync(path.join(folder, name));
+    }
+  }
+  expect(compare(await app.restored('a'), app.bytes())).toBe('equal');
+});
+
 test('a clock that is set back during the final sync does not keep it from ending', async () => {
   const app = new App();
   app.add(10);

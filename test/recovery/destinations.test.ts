@@ -21,6 +21,13 @@ function elsewhere(app: App, ...names: readonly string[]): SidecarArguments {
   return { ...app.replicatedTo(...names), options: { metaPath } };
 }
 
+/** Names of the files at a, with their levels. */
+function ltxNames(app: App): string[] {
+  return [0, 1, 9].flatMap((level) =>
+    ltxIn(app.bucket('a'), level).map((name) => `${level}/${name}`),
+  );
+}
+
 test('a destination that hangs delays no other destination', async () => {
   const app = new App();
   app.add(500);
@@ -137,20 +144,25 @@ test('if another replicator wrote to one destination, all destinations get a ful
   expect(compare(await app.restored('a', theirs), theirBytes)).toBe('equal');
 });
 
-test('another writer that appears during replication is reported, and a full snapshot goes above its files', async () => {
+test('a destination that another replicator takes over gets nothing more, and the others get everything', async () => {
   const app = new App();
   app.add(500);
   const ours = new Sidecar(app.replicatedTo('a', 'b'));
   await ours.settled();
   const other = new Sidecar(elsewhere(app, 'a'));
   await other.settled();
+  app.add(10);
+  await ours.says(/another replicator has taken it over/);
+  const before = ltxNames(app);
+  app.add(10);
+  await ours.settled(['b']);
+  await expectAll(app, ['b']);
+  await other.settled();
   await other.stop();
-  app.add(10);
-  await ours.settled();
-  await ours.says(/another writer is active there/);
-  app.add(10);
-  await ours.settled();
-  await expectAll(app, ['a', 'b']);
+  await expectAll(app, ['a']);
+  // Only the other one has written there, and it needed no further snapshot.
+  const added = ltxNames(app).filter((name) => !before.includes(name));
+  expect(added.every((name) => name.startsWith('0/'))).toBe(true);
 });
 
 test('a damaged record of sent files loses no data', async () => {
@@ -174,7 +186,7 @@ test('a destination that refuses snapshots is reported as failing and does not a
   const { database, destinations } = app.replicatedTo('a', 'b');
   const sidecar = new Sidecar({
     database,
-    options: { snapshotIntervalMs: 300 },
+    options: { snapshotIntervalMs: 300, levels: [] },
     destinations: destinations.map((at) => ({
       ...at,
       fault: at.name === 'a' ? 'forbidding level 9' : 'none',

@@ -121,7 +121,7 @@ if (process.getuid?.() === 0) {
       const filler = path.join(path.dirname(metaPath), 'somebody-elses');
       fillUp(filler);
       change();
-      await sidecar.says(/^write .*free space/);
+      await sidecar.says(/^write .*free (some )?space/);
       expect(await sidecar.status()).toMatchObject({
         state: 'failing',
         error: { code: 'STAGING_FULL' },
@@ -134,8 +134,9 @@ if (process.getuid?.() === 0) {
       });
       const { state, error } = await sidecar.status();
       expect([state, error]).toEqual(['following', undefined]);
-      const told = sidecar.messages.filter((message) => message.includes('free space'));
-      expect(told.length).toBeLessThanOrEqual(2); // once, and once more where it let go of the database
+      const of = (words: RegExp): string[] =>
+        sidecar.messages.filter((message) => words.test(message));
+      expect([of(/free (some )?space/).length, of(/has room again/).length]).toEqual([1, 1]);
     });
   });
 }
@@ -143,7 +144,7 @@ if (process.getuid?.() === 0) {
 test('what is staged is sent and freed while the database cannot be followed', async () => {
   const app = new App();
   app.add(500);
-  const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+  const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { levels: [] } });
   await sidecar.settled();
   await sidecar.setFault('b', 'refusing');
   for (let commit = 0; commit < 5; commit++) {

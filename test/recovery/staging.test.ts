@@ -14,7 +14,10 @@ test('a destination that fails for long gets a full snapshot: staging stays boun
   const stagingMaxBytes = 256 * 1024;
   const app = new App();
   app.add(500);
-  const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { stagingMaxBytes } });
+  const sidecar = new Sidecar({
+    ...app.replicatedTo('a', 'b'),
+    options: { stagingMaxBytes, levels: [] },
+  });
   const early = await sidecar.settled();
   const earlyBytes = app.bytes();
   await sidecar.setFault('b', 'refusing');

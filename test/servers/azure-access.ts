@@ -31,7 +31,7 @@ const SILENT: Logger = {
 const HOUR_MS = 3_600_000;
 
 /** Configuration input with the account key. */
-function withKey(place: AzurePlace): Record<string, unknown> {
+export function azureInput(place: AzurePlace): Record<string, unknown> {
   const { endpoint, container: bucket, account, accountKey } = place;
   return {
     ...{ type: 'abs', bucket, endpoint },
@@ -46,7 +46,7 @@ export async function connectAzure(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<ReplicaClient> {
-  const { config } = parseConfig(backend, { ...withKey(place), ...more });
+  const { config } = parseConfig(backend, { ...azureInput(place), ...more });
   return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const READY_MS_MAX = 20_000;
+/** On a machine under load, Azurite has needed 20 s. */
+const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
 const POLL_MS = 25;
 /** Maximum output kept for the error message if the server does not start. */

@@ -21,6 +21,8 @@ const REFUSED = {
   none: 'posix-rename,fsync,hardlink,statvfs,fstatvfs,lsetstat,limits,copy-data',
 } as const;
 
+const REMOVAL_TRIES_MAX = 20;
+
 export interface SshdOptions {
   readonly as: 'root-in-a-chroot' | 'unprivileged' | 'own-user';
   readonly extensions: keyof typeof REFUSED;
@@ -31,6 +33,8 @@ export interface SshdOptions {
 export interface Sshd extends SFTPServer {
   /** Requests since the start: "fsync", "open", … */
   requests(): readonly string[];
+  /** Number of files that were opened to be written since the start. */
+  openedToWrite(): number;
 }
 
 export async function startSshd({ as, extensions, log }: SshdOptions): Promise<Sshd> {
@@ -106,9 +110,11 @@ export async function startSshd({ as, extensions, log }: SshdOptions): Promise<S
       const lines = fs.readFileSync(requestLog, 'utf8').split('\n');
       return lines.flatMap((line) => /request \d+: (?!sent )([a-z-]+)/.exec(line)?.[1] ?? []);
     },
+    openedToWrite: () => fs.readFileSync(requestLog, 'utf8').split(/ flags WRITE\b/).length - 1,
     async stop() {
       await stop();
-      await rm(files, { recursive: true, force: true });
+      // A session may outlive the server by a moment, and still write its log.
+      await rm(files, { recursive: true, force: true, maxRetries: REMOVAL_TRIES_MAX });
     },
   };
 }

@@ -4,7 +4,10 @@
  */
 
 import { needTool } from '../support/require.ts';
+import { until } from '../support/wait.ts';
 import { startProcess } from './process.ts';
+
+const ENABLE_MS_MAX = 30_000;
 
 export type Toxic = {
   /** "upstream" affects requests, "downstream" responses. */
@@ -14,6 +17,14 @@ export type Toxic = {
   | { readonly type: 'bandwidth'; readonly rate: number } // KB/s
   | { readonly type: 'timeout'; readonly timeout: 0 } // no data passes, connections stay open
   | { readonly type: 'reset_peer'; readonly timeout: 0 } // TCP RST at the first byte
+  | { readonly type: 'latency'; readonly latency: number; readonly jitter: number } // ms
+  /** Small packets: sizes in bytes, and the delay between two of them in µs. */
+  | {
+      readonly type: 'slicer';
+      readonly average_size: number;
+      readonly size_variation: number;
+      readonly delay: number;
+    }
 );
 
 export interface ToxicProxy {
@@ -23,6 +34,9 @@ export interface ToxicProxy {
   add(toxic: Toxic): Promise<void>;
   /** Removes all toxics. Their effects on existing connections remain. */
   clear(): Promise<void>;
+  /** Closes all connections and refuses new ones, until `enable`. */
+  disable(): Promise<void>;
+  enable(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -70,6 +84,16 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
           const names = added;
           added = [];
           for (const toxic of names) await request('DELETE', `${path}/toxics/${toxic}`);
+        },
+        disable: async () => void (await request('POST', path, { enabled: false })),
+        async enable() {
+          // Meanwhile another process may have taken its port for an outgoing connection.
+          const isEnabled = (): Promise<boolean> =>
+            request('POST', path, { enabled: true }).then(
+              () => true,
+              () => false,
+            );
+          await until(`toxiproxy: ${path} listens again`, isEnabled, ENABLE_MS_MAX);
         },
         remove: async () => void (await request('DELETE', path)),
       };

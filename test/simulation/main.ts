@@ -3,12 +3,15 @@
  *   node test/simulation/main.ts --seed 17 [--verbose]
  *   node test/simulation/main.ts --seeds 1000 [--for 60s] [--from 1] [--keep-going]
  *   node test/simulation/main.ts --seeds 200 --planted lostWrite
+ *   node test/simulation/main.ts --seed 17 --actors none|encryption,follower,drill,merging
+ * --actors gives each run exactly these optional actors. Otherwise the seed decides.
  * Prints the steps of the first run that fails, or with --keep-going of each, and one line of JSON at the
  * end. Exit code 0 if every run passed. --verbose prints the steps of every run, and the log of the
  * replicator.
  */
 
 import { parseArgs } from 'node:util';
+import { isOptionalActor, OPTIONAL_ACTORS } from './actors/optional.ts';
 import { isPlanted, PLANTED_ERRORS } from './planted.ts';
 import { prepare } from './setting.ts';
 import type { RunReport } from './simulation.ts';
@@ -21,13 +24,18 @@ const { values } = parseArgs({
     for: { type: 'string' },
     steps: { type: 'string' },
     planted: { type: 'string' },
+    actors: { type: 'string' },
     'keep-going': { type: 'boolean' },
     verbose: { type: 'boolean' },
   },
 });
 const { planted, seed } = values;
+const actors = values.actors?.split(',').filter((name) => name !== 'none');
 if (planted !== undefined && !isPlanted(planted)) {
   throw new Error(`--planted is one of: ${Object.keys(PLANTED_ERRORS).join(', ')}`);
+}
+if (actors !== undefined && !actors.every(isOptionalActor)) {
+  throw new Error(`--actors is none, or some of: ${OPTIONAL_ACTORS.join(',')}`);
 }
 const first = Number(seed ?? values.from);
 const count = seed === undefined ? Number(values.seeds) : 1;
@@ -42,6 +50,7 @@ try {
     const report = await run({
       seed: next,
       steps,
+      actors,
       onLine: (line) => {
         if (values.verbose) console.log(line);
       },

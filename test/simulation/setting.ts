@@ -2,15 +2,18 @@
 
 import { CORE_SRC, plant } from '../../packages/core/test/support/mutant.ts';
 import { loadCore } from './ports/core.ts';
-import { PLANTED_ERRORS, type PlantedError, type PlantedName } from './planted.ts';
+import type { PlantedError } from './planted-error.ts';
+import { PLANTED_ERRORS, type PlantedName } from './planted.ts';
 import { installConnections } from './ports/process.ts';
 import { simulate, type RunOptions, type RunReport } from './simulation.ts';
 import { installTimers, type VirtualTime } from './ports/virtual-time.ts';
+import { installDescriptors } from './ports/descriptors.ts';
 import { installWatches } from './ports/watches.ts';
+import { installWebCrypto } from './ports/web-crypto.ts';
 
 /** Runs a seed. */
 export type Simulate = (
-  options: Pick<RunOptions, 'seed' | 'steps' | 'onLine'>,
+  options: Pick<RunOptions, 'seed' | 'steps' | 'actors' | 'onLine'>,
 ) => Promise<RunReport>;
 
 /** Installs everything, once for this process. `planted`: an error that the runs must find. */
@@ -24,8 +27,10 @@ export async function prepare(
   });
   installConnections();
   installWatches();
+  installWebCrypto();
+  installDescriptors();
   const error: Partial<PlantedError> = planted === undefined ? {} : PLANTED_ERRORS[planted];
-  const { sources, wrappers } = error;
+  const { sources, wrappers, actors = [] } = error;
   const mutant = sources === undefined ? undefined : plant(`simulation-${planted}`, sources);
   const core = await loadCore(mutant?.src ?? CORE_SRC);
   return {
@@ -33,6 +38,7 @@ export async function prepare(
       simulate({
         ...options,
         core,
+        ...(planted !== undefined && { actors }),
         wrappers: wrappers?.(),
         onTime: (started) => {
           time = started;

@@ -8,8 +8,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { toTXID } from '../../packages/core/src/ltx/txid.ts';
+import type { RestoreTarget } from '../../packages/core/src/restore/plan/listing.ts';
+import type { OptionalActor } from './actors/optional.ts';
 import type { BucketCondition } from './ports/bucket.ts';
 import { Broken, type Invariant } from './claims.ts';
+import { OptionalActors } from './optional-actors.ts';
 import type { DiskCondition } from './ports/disk.ts';
 import { drawStep, type Situation, type StepName } from './steps.ts';
 import { World, type WorldOptions } from './world.ts';
@@ -17,6 +21,8 @@ import type { VirtualTime } from './ports/virtual-time.ts';
 
 export interface RunOptions extends WorldOptions {
   readonly steps?: number | undefined;
+  /** Exactly these optional actors. Otherwise the seed decides. */
+  readonly actors?: readonly OptionalActor[] | undefined;
   /** Called with the time of this run, which the timers of its processes use. */
   readonly onTime: (time: VirtualTime) => void;
 }
@@ -32,9 +38,16 @@ export interface RunReport {
 
 const STEPS = 80;
 const PAUSES_MS = [0, 20, 300, 1_500, 1_500, 8_000, 40_000];
+const BURST_COMMITS_MAX = 40;
 const DISK_FAULTS: readonly DiskCondition[] = ['full', 'broken', 'flaky'];
 const BUCKET_FAULTS: readonly BucketCondition[] = ['slow', 'flaky', 'down', 'hangs', 'stale'];
 const CLOCK_STEPS_MS = [-3_600_000, -2_000, 2_000, 3_600_000, 86_400_000 * 400];
+const IDLE_MS = [120_000, 1_200_000, 4_000_000, 4_000_000, 12_000_000, 108_000_000];
+/** An hour of grace, and some minutes to list and to decide. */
+const READER_MS_MAX = 3_300_000;
+/** Some runs end with hours in which everything works. */
+const AGING_CHANCE = 0.4;
+const AGING_MS = 2 * 3_600_000;
 /** The last part of a run: a lost object is found by the hourly listing. */
 const HEALING_MS_MAX = 3_900_000;
 const HEALING_STEP_MS = 10_000;
@@ -43,17 +56,21 @@ const CLOSE_MS_MAX = 300_000;
 export async function simulate(options: RunOptions): Promise<RunReport> {
   const folder = fs.mkdtempSync(path.join(scratchFolder(), 'sluice-simulation-'));
   const world = new World(options, folder);
+  const { core, seed, actors } = options;
+  const optional = new OptionalActors({ world, core, seed, folder, actors });
   options.onTime(world.time);
   let broken: RunReport['broken'];
   try {
     await world.begin();
-    const run = new Run(world);
+    const run = new Run(world, optional);
     for (let step = 0; step < (options.steps ?? STEPS); step++) await run.step();
     await run.heal();
+    await optional.finish();
   } catch (error) {
     broken = describe(error);
     world.note(`broken: ${broken?.why}`);
   } finally {
+    optional.end();
     world.end();
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -79,10 +96,12 @@ function scratchFolder(): string {
 
 class Run {
   readonly #world: World;
+  readonly #optional: OptionalActors;
   #copy: Uint8Array | undefined;
 
-  constructor(world: World) {
+  constructor(world: World, optional: OptionalActors) {
     this.#world = world;
+    this.#optional = optional;
   }
 
   async step(): Promise<void> {
@@ -91,6 +110,7 @@ class Run {
     const what = await this.#do(name);
     if (what !== undefined) this.#world.note(`${name}: ${what}`);
     await this.#world.pass(random.pick(PAUSES_MS));
+    await this.#optional.step();
   }
 
   #situation(): Situation {
@@ -114,6 +134,8 @@ class Run {
         return application.commit('small');
       case 'large commit':
         return application.commit('large');
+      case 'burst of commits':
+        return await world.burst(random.int(10, BURST_COMMITS_MAX));
       case 'rollback':
         return application.rollBack();
       case 'stay in a transaction':
@@ -167,10 +189,31 @@ class Run {
         world.time.stepWallClock(byMs);
         return `by ${byMs} ms`;
       }
+      case 'hours pass': {
+        const ms = random.pick(IDLE_MS);
+        await world.idle(ms);
+        return `${ms / 60_000} minutes`;
+      }
+      case 'a reader lists':
+        return await this.#listForLater();
       case 'verify':
         await world.verify();
         return 'every claim holds';
     }
+  }
+
+  /** A reader lists a bucket, and plans its newest state or another promised one. */
+  async #listForLater(): Promise<string | undefined> {
+    const { random, buckets, claims, promises, readers, time } = this.#world;
+    const bucket = random.pick(buckets);
+    const promised = promises.promised(bucket);
+    if (!claims.counts(bucket) || promised.length === 0) return undefined;
+    const state = random.chance(0.5) ? undefined : random.pick(promised);
+    const target: RestoreTarget =
+      state === undefined ? { kind: 'latest' } : { kind: 'txid', txid: toTXID(BigInt(state.txid)) };
+    const waitMs = random.int(0, READER_MS_MAX);
+    await readers.list(bucket, { target, hash: state?.hash, now: time.nowMs, waitMs });
+    return `${bucket.name}, TXID ${state?.txid ?? 'latest'}, and reads in ${Math.round(waitMs / 60_000)} minutes`;
   }
 
   #changeBucket(): string {
@@ -223,8 +266,31 @@ class Run {
       await world.pass(HEALING_STEP_MS);
     }
     for (const bucket of buckets) world.claims.complete(bucket, world.ledger.newest?.index ?? 0);
+    for (const bucket of buckets) world.promises.verifyLevels(bucket);
     await world.verify();
     world.note('every destination is complete');
+    const isDeleting = world.policy.retentionMs !== Infinity;
+    if (isDeleting && world.random.chance(AGING_CHANCE)) await this.#age();
+  }
+
+  /** Everything works, and a commit is made now and then, until what the history had before is too old. */
+  async #age(): Promise<void> {
+    const world = this.#world;
+    const { retentionMs, l0RetentionMs, snapshotIntervalMs } = world.policy;
+    const end = world.time.nowMs + Math.max(retentionMs + 2 * snapshotIntervalMs, l0RetentionMs);
+    const commitEveryMs = Math.min(AGING_MS, Math.max(AGING_MS / 4, retentionMs / 4));
+    world.note('everything becomes old');
+    while (world.time.nowMs < end + AGING_MS) {
+      world.note(world.application.commit('small'));
+      await world.idle(commitEveryMs);
+    }
+    await world.idle(AGING_MS);
+    for (const bucket of world.buckets) {
+      world.promises.verifyAges(bucket, commitEveryMs);
+      world.promises.verifyLevels(bucket);
+    }
+    await world.verify();
+    world.note('what is too old is deleted');
   }
 
   /** Whether the status says that everything committed until `at` is everywhere. */

@@ -6,6 +6,7 @@ export type StepName =
   | 'application starts'
   | 'small commit'
   | 'large commit'
+  | 'burst of commits'
   | 'rollback'
   | 'stay in a transaction'
   | 'end the transaction'
@@ -28,6 +29,8 @@ export type StepName =
   | 'disk fails'
   | 'disk works'
   | 'wall clock steps'
+  | 'hours pass'
+  | 'a reader lists'
   | 'verify';
 
 export interface Situation {
@@ -42,13 +45,16 @@ const ALWAYS: Weights = {
   'bucket changes': 8,
   'bucket loses objects': 1,
   'wall clock steps': 1,
-  verify: 8,
+  'hours pass': 2,
+  'a reader lists': 3,
+  verify: 4,
 };
 const WHILE_APPLICATION: Readonly<Record<Situation['application'], Weights>> = {
   closed: { 'application starts': 12, 'delete files of SQLite': 4 },
   open: {
     'small commit': 24,
     'large commit': 5,
+    'burst of commits': 3,
     rollback: 3,
     'stay in a transaction': 3,
     delete: 3,

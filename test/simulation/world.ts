@@ -11,7 +11,11 @@ import type { Core } from './ports/core.ts';
 import { Disk } from './ports/disk.ts';
 import { Ledger } from './actors/ledger.ts';
 import { Replicator, type Wrappers } from './actors/replicator.ts';
+import { PromiseBook, type Policy } from './promises.ts';
 import { Restorer } from './actors/restorer.ts';
+import { SlowReaders } from './actors/slow-reader.ts';
+import { fileNameOf, Truth } from './actors/truth.ts';
+import { readStored } from './secrecy.ts';
 import { VirtualTime } from './ports/virtual-time.ts';
 
 export interface WorldOptions {
@@ -23,6 +27,9 @@ export interface WorldOptions {
 }
 
 const MAX_LAG_MS = 10_000;
+/** While hours pass, the machine sleeps for up to this long. */
+const LEAP_MS_MAX = 1_800_000;
+const AWAKE_MS = 8_000;
 const CRASH_CALLS_MAX = 60;
 /** Within this time a replicator that is to be killed makes a call. */
 const CRASH_MS_MAX = 30_000;
@@ -34,6 +41,14 @@ const LONG_WAITS: ReadonlySet<string> = new Set(['REPLICA_CONFLICT', 'REPLICA_NO
 /** While something fails, there is a warning at least this often. */
 const SILENCE_MS_MAX = 900_000;
 
+/** What core logs when a check of its own finds a wrong decision or a wrong file. */
+const OWN_FAULT = /please report this|^left out TXID/;
+
+interface Tuning extends Readonly<Record<string, number>> {
+  readonly syncIntervalMs: number;
+  readonly stagingMaxBytes: number;
+}
+
 export class World {
   readonly random: Random;
   readonly time: VirtualTime = new VirtualTime();
@@ -43,13 +58,19 @@ export class World {
   readonly application: Application;
   readonly restorer: Restorer;
   readonly claims: ClaimBook;
+  readonly truth: Truth = new Truth();
+  /** Options of the replicator. */
+  readonly tuning: Tuning;
+  readonly policy: Policy;
+  readonly promises: PromiseBook;
+  readonly readers: SlowReaders;
   readonly path: string;
   readonly trace: string[] = [];
   readonly errors: Error[] = [];
   kills = 0;
   readonly #options: WorldOptions;
   readonly #folder: string;
-  readonly #tuning: Readonly<Record<string, number>>;
+
   #replicator: Replicator | undefined;
   /** Since when the replicator has followed the database with a disk that works. */
   #steadySince = Infinity;
@@ -71,21 +92,32 @@ export class World {
       .map((name) => new Bucket(name, { core, time, random }));
     this.application = new Application(this.path, { time, random, ledger });
     this.restorer = new Restorer({ core, ledger, folder });
+    this.policy = drawPolicy(random);
+    this.promises = new PromiseBook({
+      truth: this.truth,
+      ledger,
+      time,
+      policy: this.policy,
+      buckets: this.buckets,
+    });
+    this.readers = new SlowReaders(this.restorer);
+    this.#observe();
     this.claims = new ClaimBook({
       ledger,
       restorer: this.restorer,
       time,
       maxLagMs: MAX_LAG_MS,
       buckets: this.buckets,
+      promises: this.promises,
     });
-    this.#tuning = {
+    this.tuning = {
       syncIntervalMs: random.pick([50, 1_000, 1_000, 5_000]),
       checkpointIntervalMs: random.pick([0, 2_000, 60_000]),
       minCheckpointPageCount: random.pick([5, 50, 1_000]),
       truncatePageN: random.pick([40, 400, 121_359]),
       stagingMaxBytes: random.pick([100_000, 1_000_000, 2 ** 30]),
       tailBytesMax: random.pick([20_000, 200_000, 2 ** 24]),
-      snapshotIntervalMs: random.pick([20_000, 24 * 3_600_000]),
+      snapshotIntervalMs: this.policy.snapshotIntervalMs,
     };
   }
 
@@ -102,7 +134,8 @@ export class World {
 
   async begin(): Promise<void> {
     await this.disk.prepare();
-    this.note(`buckets: ${this.buckets.length}, ${JSON.stringify(this.#tuning)}`);
+    this.note(`buckets: ${this.buckets.length}, ${JSON.stringify(this.tuning)}`);
+    this.note(`policy: ${JSON.stringify(this.policy)}`);
     this.note(`application starts: ${this.application.start()}`);
     this.startReplicator();
   }
@@ -124,10 +157,13 @@ export class World {
         path: this.path,
         maxLagMs: MAX_LAG_MS,
         busyTimeoutMs: 1, // SQLite waits in real time
-        ...this.#tuning,
+        ...this.tuning,
+        levels: this.policy.levels,
       },
+      policy: this.policy,
       wrappers,
       onLog: (level, message) => {
+        if (OWN_FAULT.test(message)) this.errors.push(new Broken('no fault of its own', message));
         if (level === 'warn' || level === 'error') this.#toldAt = this.time.nowMs;
         onLine?.(`${this.#stamp()}   ${level} ${message}`);
       },
@@ -149,20 +185,51 @@ export class World {
       throw new Broken('no busy loop', `${count} timers in ${Math.round(passedMs)} ms`);
     }
     await this.bury();
-    const [error] = this.errors;
-    if (error !== undefined) throw error;
+    this.#throwErrors();
     const status = this.#record();
-    if (status === undefined) return;
+    for (const bucket of this.buckets) this.promises.verify(bucket);
+    if ((await this.readers.read(this.time.nowMs)) > 0) this.note('slow readers have read');
+    const replicator = this.#replicator;
+    if (status === undefined || replicator === undefined) return;
     const steadyMs = this.time.nowMs - this.#steadySince;
-    for (const bucket of this.buckets) this.claims.verifyDelivery(status, bucket, steadyMs);
+    for (const bucket of this.buckets) {
+      this.claims.verifyLag(status, bucket, replicator, this.truth);
+      this.claims.verifyDelivery(status, bucket, steadyMs);
+      this.claims.verifyContents(status, bucket);
+    }
+  }
+
+  /** Hours pass. The machine sleeps most of the time, and works for some seconds in between. */
+  async idle(ms: number): Promise<void> {
+    const end = this.time.nowMs + ms;
+    while (this.time.nowMs < end && this.#replicator?.isDead !== true) {
+      const leftMs = Math.min(end, this.time.nowMs + this.random.int(60_000, LEAP_MS_MAX));
+      const leapMs = Math.min(leftMs - this.time.nowMs, this.readers.nextInMs(this.time.nowMs));
+      this.time.leap(Math.max(0, leapMs));
+      this.#steadySince = Infinity;
+      this.#toldAt = this.time.nowMs;
+      await this.pass(AWAKE_MS);
+    }
+  }
+
+  /** Many small transactions, one soon after the other. */
+  async burst(commits: number): Promise<string> {
+    const pauseMs = this.random.pick([30, 300, 1_200]);
+    for (let count = 0; count < commits && this.#replicator?.isDead !== true; count++) {
+      this.application.commit('small');
+      await this.pass(this.random.int(0, 2 * pauseMs));
+    }
+    return `state ${this.ledger.newest?.index}`;
   }
 
   /** Checks every claim by restores. */
   async verify(): Promise<void> {
     const status = this.#record();
     for (const bucket of this.buckets) {
-      await this.claims.verify(bucket, (txids) => this.random.pick(txids));
+      const pick = <T>(values: readonly T[]): T => this.random.pick(values);
+      await this.claims.verify(bucket, pick);
       const replicator = this.#replicator;
+      await this.promises.restoreSome(bucket, this.restorer, pick);
       if (status === undefined || replicator === undefined) continue;
       await this.claims.verifyHealth(status, bucket, replicator);
     }
@@ -223,6 +290,40 @@ export class World {
     return `state ${index}`;
   }
 
+  /** Learns of every file that is staged, written or deleted. */
+  #observe(): void {
+    const attempt = (check: () => void): void => {
+      try {
+        check();
+      } catch (error) {
+        this.errors.push(toError(error));
+      }
+    };
+    this.disk.onNamed = (file, bytes) => {
+      const name = fileNameOf(file);
+      if (name?.level === 0) this.truth.staged(name.max, bytes, this.time.nowMs);
+    };
+    for (const bucket of this.buckets) {
+      const verify = (): void => {
+        if (!this.claims.counts(bucket)) return;
+        this.promises.verifyPlan(bucket);
+        this.promises.verify(bucket);
+      };
+      bucket.onStored = (key, bytes) => {
+        attempt(() => {
+          this.promises.stored(bucket, key, readStored(bucket, key, bytes));
+          verify();
+        });
+      };
+      bucket.onDeleted = () => attempt(verify);
+    }
+  }
+
+  #throwErrors(): void {
+    const [error] = this.errors;
+    if (error !== undefined) throw error;
+  }
+
   #record(): DatabaseStatus | undefined {
     const replicator = this.#replicator;
     if (replicator === undefined || replicator.isDead || replicator.isClosing) {
@@ -260,4 +361,19 @@ export class World {
 
 function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Short windows and lives, so that hours are enough to see everything age. */
+function drawPolicy(random: Random): Policy {
+  const intervals = random.pick([
+    [2_000, 10_000, 60_000],
+    [2_000, 10_000],
+    [30_000, 300_000, 3_600_000],
+  ]);
+  return {
+    levels: intervals.map((intervalMs, index) => ({ level: index + 1, intervalMs })),
+    retentionMs: random.pick([300_000, 3_600_000, 24 * 3_600_000]),
+    l0RetentionMs: random.pick([0, 300_000, 1_800_000]),
+    snapshotIntervalMs: random.pick([20_000, 3_600_000, 24 * 3_600_000]),
+  };
 }

@@ -19,6 +19,7 @@ const FILES = {
   'fake-gcs-server': 'bin/fake-gcs-server',
   toxiproxy: 'toxiproxy/server',
   rclone: 'bin/rclone',
+  age: 'bin/age',
   'litestream-0.5.18': 'bin/litestream',
   'litestream-0.5.17': 'ls05/bin/litestream',
   'litestream-0.5.12': 'ls0512/bin/litestream',

@@ -3,6 +3,7 @@
  *
  *  -flag  --flag  -flag=value  -flag value     a text flag needs a value, which may start with a dash
  *  -switch  -switch=true  -switch=false        a switch takes no other value, and none after a space
+ *  -optional  -optional=value                  both: without a value it is a switch
  *  --                                          the words after it are not flags
  *
  * Unlike in Go, flags may follow other arguments. If a flag is repeated, the last one counts, unless the
@@ -45,7 +46,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
       continue;
     }
     const flag = findFlag(command, name);
-    if (flag.kind === 'switch') {
+    if (flag.kind === 'switch' || (flag.kind === 'optional' && value === undefined)) {
       switches.set(name, toSwitch(command, name, value ?? 'true'));
       continue;
     }

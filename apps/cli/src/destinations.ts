@@ -1,8 +1,9 @@
 /** Open destinations: databases with the same backend and configuration share one connection. */
 
-import { Destination, loggerFor, type OpenReplica } from '@sluice/core';
+import { Containment, Destination, loggerFor, openReplica, type OpenReplica } from '@sluice/core';
 import { homeFolder, sameConfig } from '@sluice/core/config';
 import type { Logger } from '@sluice/core/backend';
+import { toEncryption } from './encryption.ts';
 import type { DestinationConfig } from './config/model.ts';
 
 interface Entry {
@@ -14,22 +15,19 @@ interface Entry {
 export class Destinations implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #access: 'read' | 'write';
+  readonly #readBytesPerSecond: number | undefined;
   readonly #entries: Entry[] = [];
 
-  constructor(logger: Logger, access: 'read' | 'write') {
+  /** `readBytesPerSecond` limits the reads of each connection. */
+  constructor(logger: Logger, access: 'read' | 'write', readBytesPerSecond?: number) {
     this.#logger = loggerFor(logger); // databases share these connections
     this.#access = access;
+    this.#readBytesPerSecond = readBytesPerSecond;
   }
 
   /** Opens the replica. Errors of `connect`. */
   async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
-    const destination = await this.connect(wanted, signal);
-    return {
-      client: destination.replica(wanted.path),
-      unsettled: destination.unsettled(wanted.path),
-      capabilities: destination.capabilities,
-      fencing: destination.fencing,
-    };
+    return openReplica(await this.connect(wanted, signal), wanted.path);
   }
 
   /** Connects unless a connection exists. A failed attempt is not cached. */
@@ -45,12 +43,7 @@ export class Destinations implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    const closing = this.#entries.splice(0).map(async ({ opening }) => {
-      await (await opening).close();
-    });
-    for (const result of await Promise.allSettled(closing)) {
-      if (result.status === 'rejected') this.#logger.debug(`close: ${String(result.reason)}`);
-    }
+    await closeAll(this.#entries.splice(0), this.#logger);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -59,23 +52,44 @@ export class Destinations implements AsyncDisposable {
 
   #find(wanted: DestinationConfig): Entry | undefined {
     return this.#entries.find(
-      ({ wanted: { backend, config } }) =>
-        backend === wanted.backend && sameConfig(config, wanted.config),
+      ({ wanted: { backend, config, encryption, limits } }) =>
+        backend === wanted.backend &&
+        sameConfig(limits, wanted.limits) &&
+        sameConfig(config, wanted.config) &&
+        sameConfig(encryption, wanted.encryption),
     );
   }
 
   #add(wanted: DestinationConfig, signal: AbortSignal | undefined): Entry {
-    const entry = { wanted, opening: this.#connect(wanted, signal) };
+    const containment = new Containment(wanted.target);
+    const entry = { wanted, opening: this.#connect(wanted, containment, signal) };
     this.#entries.push(entry);
+    const replace = (): void => this.#replace(entry);
+    containment.broken.addEventListener('abort', replace, { once: true });
     return entry;
   }
 
-  async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
+  /** Closes a broken connection. The next caller connects again. */
+  #replace(entry: Entry): void {
+    const index = this.#entries.indexOf(entry);
+    if (index >= 0) this.#entries.splice(index, 1);
+    void closeAll([entry], this.#logger); // its calls fail with the escaped error
+  }
+
+  async #connect(
+    wanted: DestinationConfig,
+    containment: Containment,
+    signal: AbortSignal | undefined,
+  ): Promise<Destination> {
     setHomeFallback();
     const context = { logger: this.#logger, access: this.#access, signal };
-    const client = await wanted.backend.connect(wanted.config, context);
+    const client = await containment.call(() => wanted.backend.connect(wanted.config, context));
     return new Destination(client, {
+      containment,
+      limits: wanted.limits,
       access: this.#access,
+      readBytesPerSecond: this.#readBytesPerSecond,
+      encryption: toEncryption(wanted.encryption),
       // The caller reports the final failure.
       onRetry: ({ attempt, delayMs, error }) =>
         this.#logger.debug(`will be retried: ${error.message}`, {
@@ -84,6 +98,15 @@ export class Destinations implements AsyncDisposable {
           waitMs: Math.round(delayMs),
         }),
     });
+  }
+}
+
+async function closeAll(entries: readonly Entry[], logger: Logger): Promise<void> {
+  const closing = entries.map(async ({ opening }) => {
+    await (await opening).close();
+  });
+  for (const result of await Promise.allSettled(closing)) {
+    if (result.status === 'rejected') logger.debug(`close: ${String(result.reason)}`);
   }
 }
 

@@ -32,6 +32,12 @@ export const EXIT_CODES = {
   drillFailed: 12,
   /** A drill could not examine every destination, and found nothing wrong at the others. */
   drillInconclusive: 13,
+  /** A destination belongs to another replicator, so nothing was written there. */
+  fenced: 14,
+  /** A command for a running replicator found none. */
+  notRunning: 15,
+  /** `repair` found something that is not mended. */
+  notMended: 16,
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

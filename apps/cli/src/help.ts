@@ -39,5 +39,6 @@ export function helpOfAll(): string {
 }
 
 export function nameOf(flag: Flag): string {
-  return flag.value === undefined ? `-${flag.name}` : `-${flag.name} ${flag.value}`;
+  if (flag.value === undefined) return `-${flag.name}`;
+  return flag.kind === 'optional' ? `-${flag.name}[=${flag.value}]` : `-${flag.name} ${flag.value}`;
 }

@@ -22,7 +22,9 @@ export interface Word {
   readonly example: string;
 }
 
-const NOTHING_IS_DELETED = noted('this version deletes nothing');
+const NO_CHECK_INTERVAL = noted(
+  'Sluice looks for files to delete every 10 minutes, if files were written',
+);
 const NO_FOLDERS = notYet(
   'folders are not searched for databases',
   'list each database under dbs with its path',
@@ -30,17 +32,8 @@ const NO_FOLDERS = notYet(
 const NO_PINGS = noted(
   'no heartbeat is sent, so the service that expects it will raise an alarm: let it watch /healthz (addr) or "sluice status"',
 );
-const NOTHING_IS_MERGED =
-  'files are not merged into levels: a restore reads the newest snapshot and every file after it';
 const NO_SOCKET = noted(
-  'a running replicator accepts no commands: change the configuration and restart it',
-);
-const NOT_VALIDATED = noted(
-  'backups are not restored on a schedule: run "sluice drill" from a timer',
-);
-const NO_ENCRYPTION = notYet(
-  'Sluice does not encrypt files, and must not store them unencrypted without notice',
-  'use the encryption of the destination (sse-kms-key-id), or Litestream 0.3.13',
+  'the control socket is always in the staging folder of the database, for the user of the replicator only',
 );
 
 const word = (
@@ -56,13 +49,7 @@ const word = (
 
 const TOP_WORDS: readonly Word[] = [
   word('top', 'logging.source', 'true', noted('log lines have no source position')),
-  word('top', 'snapshot.retention', '48h', NOTHING_IS_DELETED),
-  word('top', 'retention.enabled', 'true', NOTHING_IS_DELETED),
-  word('top', 'l0-retention', '10m', NOTHING_IS_DELETED),
-  word('top', 'l0-retention-check-interval', '30s', NOTHING_IS_DELETED),
-  word('top', 'levels', '[{ interval: 30s }]', noted(NOTHING_IS_MERGED)),
-  word('top', 'verify-compaction', 'true', noted(NOTHING_IS_MERGED)),
-  word('top', 'validation.interval', '1h', NOT_VALIDATED),
+  word('top', 'l0-retention-check-interval', '30s', NO_CHECK_INTERVAL),
   word('top', 'heartbeat-url', 'https://example.com/ping', NO_PINGS),
   word('top', 'heartbeat-interval', '5m', NO_PINGS),
   word('top', 'socket.enabled', 'true', NO_SOCKET),
@@ -72,7 +59,6 @@ const TOP_WORDS: readonly Word[] = [
 ];
 
 const DATABASE_WORDS: readonly Word[] = [
-  word('database', 'snapshot.retention', '48h', NOTHING_IS_DELETED),
   word('database', 'dir', '/data', NO_FOLDERS),
   word('database', 'pattern', '"*.db"', NO_FOLDERS),
   word('database', 'recursive', 'true', NO_FOLDERS),
@@ -101,9 +87,7 @@ const DATABASE_WORDS: readonly Word[] = [
 ];
 
 const REPLICA_WORDS: readonly Word[] = [
-  word('replica', 'retention', '72h', NOTHING_IS_DELETED, '0.3'),
-  word('replica', 'retention-check-interval', '1h', NOTHING_IS_DELETED, '0.3'),
-  word('replica', 'validation-interval', '6h', NOT_VALIDATED, 'both'),
+  word('replica', 'retention-check-interval', '1h', NO_CHECK_INTERVAL, '0.3'),
   word('replica', 'max-sync-ltx-files', '100', noted('each file is sent as soon as it is staged')),
   word(
     'replica',
@@ -111,8 +95,6 @@ const REPLICA_WORDS: readonly Word[] = [
     'true',
     noted('always on: Sluice proves continuity or takes a full snapshot'),
   ),
-  word('replica', 'age.identities', '[age1example]', NO_ENCRYPTION, '0.3'),
-  word('replica', 'age.recipients', '[age1example]', NO_ENCRYPTION, '0.3'),
 ];
 
 const PACKAGE = 'use a package that provides one (type: its name)';

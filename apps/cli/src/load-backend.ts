@@ -93,8 +93,10 @@ function unknownType(type: string): ReplicationError {
   const known = Object.keys(OWN_PACKAGES);
   const suggestion = nearest(type, known);
   const hint =
-    suggestion === undefined ? `the types are ${known.join(', ')}` : `did you mean ${suggestion}?`;
-  return invalid(`unknown type ${type}: ${hint}; or use a package (@scope/name, sluice-…)`);
+    suggestion === undefined
+      ? `the types are ${known.join(', ')}, and packages (@scope/name, sluice-…)`
+      : `did you mean ${suggestion}? A package is written as @scope/name or sluice-…`;
+  return invalid(`unknown type ${type}: ${hint}`);
 }
 
 /** Splits `s3://…` or `@acme/sluice-http+https://…` into type and URL. */

@@ -6,11 +6,11 @@ import { runCLI } from './cli.ts';
 import { exitNow, hasHangingThread } from './exit-now.ts';
 import { Secrets } from './secrets.ts';
 import { DEFAULT_CONFIG_PATHS } from './shell.ts';
-import { limitYoungGeneration } from './young-generation.ts';
+import { growYoungGeneration, limitYoungGeneration } from './young-generation.ts';
 
 const NODE_MIN = [22, 18] as const;
 /** Commands that load a vendor's SDK and move much data. */
-const MOVES_DATA: ReadonlySet<string> = new Set(['replicate', 'restore', 'drill', 'check']);
+const MOVES_DATA: ReadonlySet<string> = new Set(['replicate', 'drill', 'check']);
 /** A vendor's SDK may keep a socket or a timer open; we do not wait for it longer than this. */
 const EXIT_MS_MAX = 2_000;
 
@@ -20,7 +20,8 @@ process.on('SIGUSR1', () => undefined);
 const words = process.argv.slice(2);
 // Replication must not end because its log has no reader (log-output.ts).
 const isDaemon = words[0] === 'replicate';
-if (MOVES_DATA.has(words[0] ?? '')) limitYoungGeneration();
+if (words[0] === 'restore') growYoungGeneration();
+else if (MOVES_DATA.has(words[0] ?? '')) limitYoungGeneration();
 process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
 process.stderr.on('error', () => undefined);
 process.exitCode = await runCLI(words, {

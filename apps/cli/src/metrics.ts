@@ -6,6 +6,7 @@ import type { DatabaseStatus } from '@sluice/core';
 import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { parseAddress, type Address } from './address.ts';
 import { createMetrics, type LastDrills, type Metrics } from './metrics-registry.ts';
+import { withDrills } from './status/drill-health.ts';
 
 export interface MetricsServer {
   /** The host:port that it listens on. */
@@ -100,13 +101,15 @@ async function respond(
   }
   const path = request.url?.replace(/\?.*/, '');
   if (path === '/metrics') {
-    metrics.set(databases, await readDrills());
+    const drills = await readDrills();
+    metrics.set(withDrills(databases, drills), drills);
     const { registry } = metrics;
     return { code: 200, type: registry.contentType, body: await registry.metrics() };
   }
   if (path === '/healthz') {
-    const healthy = databases.every((database) => database.healthy);
-    const body = `${JSON.stringify({ healthy, databases })}\n`;
+    const judged = withDrills(databases, await readDrills());
+    const healthy = judged.every((database) => database.healthy);
+    const body = `${JSON.stringify({ healthy, databases: judged })}\n`;
     return { code: healthy ? 200 : 503, type: 'application/json', body };
   }
   return { code: 404, type: TEXT, body: 'try /metrics or /healthz\n' };

@@ -3,6 +3,8 @@
 import { formatBytes } from '@sluice/core/config';
 import { describeV03 } from '@sluice/core';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
+import type { DestinationConfig } from './config/model.ts';
+import { listOf, type Across } from './restoring/across.ts';
 import { describeMoment, momentToJSON } from './restoring/chosen.ts';
 import { describeOld, type OldCandidate } from './restoring/old.ts';
 import type { Candidate, LTXCandidate } from './restoring/survey.ts';
@@ -50,12 +52,15 @@ function printOldPlan(
 }
 
 function printLTXPlan(
-  { destination, plan, note }: LTXCandidate,
+  candidate: LTXCandidate,
   output: string,
   form: 'json' | 'text',
   shell: Shell,
 ): void {
-  const files = plan.files.map((file) => ({
+  const { destination, plan, note, across } = candidate;
+  const places = across === undefined ? [destination] : placesOf(across);
+  const files = plan.files.map((file, index) => ({
+    replica: across?.plan.files[index]?.source.name,
     level: file.level,
     name: formatFilename(file.minTXID, file.maxTXID),
     min_txid: formatTXID(file.minTXID),
@@ -66,9 +71,9 @@ function printLTXPlan(
   const txid = formatTXID(plan.txid);
   if (form === 'json') {
     printJSON(shell, {
-      source: destination.target,
+      source: places[0]?.target,
       target_path: output,
-      replica: destination.name,
+      replica: places[0]?.name,
       min_txid: files[0]?.min_txid,
       max_txid: txid,
       ...momentToJSON(plan.moment),
@@ -76,13 +81,23 @@ function printLTXPlan(
     });
     return;
   }
-  const lines = files.map(({ level, name, size }) => `  level ${level}  ${name}  ${size} bytes`);
+  const lines = files.map(
+    ({ level, name, size, replica }) =>
+      `  level ${level}  ${name}  ${size} bytes${places.length > 1 ? `  ${replica}` : ''}`,
+  );
+  const from = listOf(places.map(({ name, target }) => `${name} (${target})`));
   shell.stdout.write(
-    `would restore ${output} from ${destination.name} (${destination.target}) as of TXID ${txid}, ` +
+    `would restore ${output} from ${from} as of TXID ${txid}, ` +
       `reading ${files.length} files, ${formatBytes(plan.sizeBytes)}:\n${lines.join('\n')}\n`,
   );
   if (note !== undefined) shell.stdout.write(`${note}\n`);
   if (plan.moment === undefined) return;
   const { doubt } = plan.moment;
   shell.stdout.write(`${describeMoment(plan.moment)}\n${doubt === undefined ? '' : `${doubt}\n`}`);
+}
+
+/** The destinations that files are read from, the nearest first. */
+function placesOf({ destinations, plan: { files } }: Across): readonly DestinationConfig[] {
+  const names = new Set(files.map(({ source }) => source.name));
+  return destinations.filter(({ name }) => names.has(name));
 }

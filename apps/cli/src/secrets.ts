@@ -6,6 +6,8 @@
 /** Shorter secrets may be common words, whose redaction would garble other text. */
 const LENGTH_MIN = 6;
 const REDACTED = '[redacted]';
+/** Private keys of age are known by their form, wherever they were written by mistake. */
+const AGE_KEY = /AGE-(?:SECRET-KEY|PLUGIN)-[A-Z0-9-]{20,}/gi;
 
 export class Secrets {
   readonly #values = new Set<string>();
@@ -14,9 +16,9 @@ export class Secrets {
     if (value.length >= LENGTH_MIN) this.#values.add(value);
   }
 
-  /** Returns `text` without any secret, plain or URL-encoded. */
+  /** Returns `text` without any secret, plain or URL-encoded, and without private keys of age. */
   clean(text: string): string {
-    let cleaned = text;
+    let cleaned = text.replace(AGE_KEY, REDACTED);
     for (const value of this.#values) {
       for (const spelling of spellings(value)) cleaned = cleaned.replaceAll(spelling, REDACTED);
     }

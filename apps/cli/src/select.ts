@@ -1,5 +1,6 @@
 /** Finds the subject of a reading command: a configured database, or a destination given by URL. */
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
@@ -52,8 +53,21 @@ export function findDatabase(config: Config, argument: string, args: Arguments):
   const found = config.databases.find((database) => database.options.path === wanted);
   if (found !== undefined) return found;
   const known = config.databases.map((database) => database.options.path).join(', ');
-  const hint = isLikeURL(argument) ? '; a URL has two slashes, as in s3://bucket/path' : '';
-  throw usageError(args.command, `${wanted} is not in ${config.source}, which has ${known}${hint}`);
+  throw usageError(
+    args.command,
+    `${wanted} is not in ${config.source}, which has ${known}; ${hintFor(argument, wanted)}`,
+  );
+}
+
+function hintFor(argument: string, wanted: string): string {
+  if (isLikeURL(argument)) return 'a URL has two slashes, as in s3://bucket/path';
+  return isFolder(wanted)
+    ? `for the backup in this folder, write file://${wanted}`
+    : 'name one of them, or add it to the file';
+}
+
+function isFolder(name: string): boolean {
+  return fs.statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** "s3:/bucket" and "s3:bucket". */

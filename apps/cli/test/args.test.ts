@@ -81,7 +81,8 @@ const rows = COMMANDS.flatMap((command) =>
 );
 
 test.each(rows)('$name works, or is refused with the alternative', ({ command, flag }) => {
-  const words = flag.kind === 'switch' ? [`-${flag.name}`] : [`-${flag.name}`, 'value'];
+  const valued = flag.kind === 'text' ? [`-${flag.name}`, 'value'] : [`-${flag.name}=value`];
+  const words = flag.kind === 'switch' ? [`-${flag.name}`] : valued;
   const { support } = flag;
   if (support.kind === 'refused') {
     expect(support.instead.length).toBeGreaterThan(8);
@@ -94,4 +95,14 @@ test.each(rows)('$name works, or is refused with the alternative', ({ command, f
   const args = parseArguments(command, words);
   if (flag.kind === 'switch') expect(args.has(flag.name)).toBe(true);
   else expect(args.text(flag.name)).toBe('value');
+});
+
+test('an optional value follows "=", so that the next word is an argument', () => {
+  const repair = COMMANDS.find(({ name }) => name === 'repair') as Command;
+  const bare = parseArguments(repair, ['-read-data', 'app.db']);
+  expect(bare.has('read-data')).toBe(true);
+  expect(bare.text('read-data')).toBeUndefined();
+  expect(bare.positionals).toEqual(['app.db']);
+  const valued = parseArguments(repair, ['-read-data=1/7', 'app.db']);
+  expect(valued.text('read-data')).toBe('1/7');
 });

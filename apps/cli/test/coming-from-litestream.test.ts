@@ -84,7 +84,9 @@ test.each(LITESTREAM_METRICS.split(' '))('litestream_%s is in the table of metri
 test('every metric of Sluice on the page exists, and every one that exists is on the page', async () => {
   const { registry } = createMetrics();
   const exist = (await registry.getMetricsAsJSON()).map(({ name }) => name);
-  const named = [...PAGE.matchAll(/`(sluice_(?:db|drill|replica)_\w+)/g)].map(([, name]) => name);
+  const named = [...PAGE.matchAll(/`(sluice_(?:db|drill|level|replica|scrub)_\w+)/g)].map(
+    ([, name]) => name,
+  );
   expect(new Set(named)).toEqual(new Set(exist));
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dropRepeats } from '../src/drop-repeats.ts';
+import { dropRepeats } from '@sluice/core';
 import { createLogger } from '../src/log.ts';
 import { Secrets } from '../src/secrets.ts';
 import { Capture } from './support/shell.ts';

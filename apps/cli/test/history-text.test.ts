@@ -37,7 +37,7 @@ const report: HistoryReport = {
 test('each column shows the best resolution, snapshots and gaps', () => {
   const { line, legend } = drawTimeline(report, 41);
   expect(line).toBe('S11111111111111000000!!!!!!!!!S0000000000');
-  expect(legend).toBe('! gap, 0 files of level 0, 1 files of level 1, S snapshot');
+  expect(legend).toBe('!: gap, 0: files of level 0, 1: files of level 1, S: snapshot');
 });
 
 test('in few columns a gap is still visible', () => {
@@ -76,7 +76,7 @@ test('what the report leaves out is not drawn', () => {
     9,
   );
   expect(line).toBe('.....!000');
-  expect(legend).toBe('! gap, . older, not drawn, 0 files of level 0');
+  expect(legend).toBe('!: gap, .: older, not drawn, 0: files of level 0');
 });
 
 test('a history of one moment is one character', () => {
@@ -91,7 +91,7 @@ test('the text has the bounds, the resolution, gaps, snapshots and sizes, and fi
     '31 moments, from 2026-11-29T12:00:00.000Z (TXID 0000000000000000) to 2026-11-29T12:40:00.000Z (TXID 0000000000000028)',
     '  2026-11-29T12:00:00Z                2026-11-29T12:40:00Z',
     expect.stringMatching(/^ {2}S1+0+!+S0+$/),
-    '  ! gap, 0 files of level 0, 1 files of level 1, S snapshot',
+    '  !: gap, 0: files of level 0, 1: files of level 1, S: snapshot',
     '  resolution:',
     '    2026-11-29T12:30:00.000Z to 2026-11-29T12:40:00.000Z: level 0, 10 files, a moment every 1m on average',
     '    2026-11-29T12:15:00.000Z to 2026-11-29T12:20:00.000Z: level 0, 5 files, a moment every 1m on average',

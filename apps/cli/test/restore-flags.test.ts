@@ -48,7 +48,7 @@ test.each([
   [['-txid', '2a'], /16 hex digits/],
   [['-txid', '0000000000000000'], /not all 0/],
   [['-txid', '000000000000002g'], /16 hex digits/],
-  [['-timestamp', '2026-01-31'], /-timestamp must be a time, such as .*, but is "2026-01-31"$/],
+  [['-timestamp', '2026-01'], /-timestamp must be a time, such as .*, but is "2026-01"$/],
   [['-timestamp', 'yesterday'], /-timestamp must be a time, such as .*, but is "yesterday"$/],
   [['-timestamp', '2026-13-31T12:00:00Z'], /"2026-13-31T12:00:00Z" does not exist in the calendar/],
   [
@@ -71,6 +71,15 @@ test.each([
   [['-parallelism', '257'], /-parallelism is 1 to 256/],
   [['-parallelism', 'many'], /-parallelism is 1 to 256/],
   [['-integrity-check', 'deep'], /none, quick or full/],
+  [['-follow-interval', '2s'], /-follow-interval is for -f/],
+  [['-f', '-follow-interval', '5'], /a duration from 100ms to 1h, not "5"/],
+  [['-f', '-follow-interval', '10ms'], /a duration from 100ms to 1h/],
+  [['-f', '-follow-interval', '2h'], /a duration from 100ms to 1h/],
+  [['-f', '-txid', '000000000000002a'], /-f and -txid cannot be used together/],
+  [['-f', '-timestamp', '2026-01-31T12:00:00Z'], /-f and -timestamp cannot/],
+  [['-f', '-generation', '000000000000002a'], /-f and -generation cannot/],
+  [['-f', '-dry-run'], /-f and -dry-run cannot be used together/],
+  [['-f', '-if-db-not-exists'], /-f and -if-db-not-exists cannot/],
   [['-log-level', 'loud'], /trace, debug, info, warn or error/],
 ])('%j is refused', (words, message) => {
   expect(() => flags(...words)).toThrow(message);
@@ -86,4 +95,10 @@ test('-force, -parallelism and -integrity-check are parsed', () => {
     parallelism: 3,
     integrityCheck: 'quick',
   });
+});
+
+test('-f looks each second, or as often as -follow-interval says', () => {
+  expect(flags().follow).toBeUndefined();
+  expect(flags('-f').follow).toEqual({ intervalMs: 1_000 });
+  expect(flags('-f', '-follow-interval', '1m30s').follow).toEqual({ intervalMs: 90_000 });
 });

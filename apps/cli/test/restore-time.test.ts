@@ -1,6 +1,6 @@
 /** Times that people write: RFC 3339, local, and relative to the clock. */
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parseTime } from '../src/restoring/time.ts';
 import { runProcess } from './support/process.ts';
 
@@ -16,6 +16,7 @@ test.each([
   ['2026-11-28 14:00', new Date(2026, 10, 28, 14)],
   ['2026-11-28T14:00:05', new Date(2026, 10, 28, 14, 0, 5)],
   ['2026-11-28 9:05:07.5', new Date(2026, 10, 28, 9, 5, 7, 500)],
+  ['2026-11-28', new Date(2026, 10, 28)],
   ['today 09:30', new Date(2026, 10, 29, 9, 30)],
   ['Today 9:30', new Date(2026, 10, 29, 9, 30)],
   ['yesterday 14:00', new Date(2026, 10, 28, 14)],
@@ -51,7 +52,7 @@ test.each([
   'now',
   'yesterday',
   '14:00',
-  '2026-11-28',
+  '2026-11',
   '2',
   '-2h',
   'ago',
@@ -67,11 +68,28 @@ test.each([
   'today 24:00',
   'yesterday 12:60',
   '2025-02-29 0:00',
+  '2026-02-30',
 ])('"%s" does not exist in the calendar', (text) => {
   expect(parseTime(text, NOW)).toEqual({
     kind: 'impossible',
     why: 'does not exist in the calendar',
   });
+});
+
+test.each([
+  ['Europe/Berlin', '2026-03-29', '2026-03-28T23:00:00.000Z'],
+  // There is no midnight: the clock is put forward to 01:00.
+  ['Africa/Cairo', '2026-04-24', '2026-04-23T22:00:00.000Z'],
+  // Midnight comes twice: at 01:00 the clock is put back.
+  ['America/Havana', '2026-11-01', '2026-11-01T04:00:00.000Z'],
+])('in %s, %s begins at %s', (zone, text, at) => {
+  const own = process.env['TZ'];
+  onTestFinished(() => {
+    if (own === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = own;
+  });
+  process.env['TZ'] = zone;
+  expect(parseTime(text, NOW)).toEqual({ kind: 'time', at: new Date(at) });
 });
 
 test.each([

@@ -10,7 +10,12 @@ import { destinationFromURL } from '../src/config/replica.ts';
 import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
 import { createLogger } from '../src/log.ts';
-import { surveyAll, type Answer, type SurveyOptions } from '../src/restoring/survey.ts';
+import {
+  surveyAll,
+  type Answer,
+  type Candidate,
+  type SurveyOptions,
+} from '../src/restoring/survey.ts';
 import { choose } from '../src/restoring/choose.ts';
 import type { Sent } from '../src/restoring/records.ts';
 import { Secrets } from '../src/secrets.ts';
@@ -24,6 +29,7 @@ import {
 import { Capture } from './support/shell.ts';
 import { closedEndpoint, startSilentServer } from './support/silent-server.ts';
 import { temporaryFolder } from './support/temporary.ts';
+import { writtenBucket } from './support/written-bucket.ts';
 
 const latest = expectedOf().at(-1)?.txid;
 const signal = new AbortController().signal;
@@ -59,7 +65,7 @@ class Scene {
     });
   }
 
-  /** Names of the chosen destinations, or the error. */
+  /** Names of the chosen destinations, with + between those that are read together; or the error. */
   async choose(
     answers: readonly Answer[],
     reader: 'a person' | 'nobody' = 'a person',
@@ -67,14 +73,29 @@ class Scene {
   ): Promise<string | ReplicationError> {
     try {
       const isAttended = reader === 'a person';
-      const options = { target, isAttended, logger: this.logger, signal };
+      const options = {
+        target,
+        across: 'allowed',
+        isAttended,
+        logger: this.logger,
+        signal,
+      } as const;
       const candidates = await choose(answers, options);
-      return candidates.map(({ destination }) => destination.name).join(' ');
+      return candidates.map(nameOf).join(' ');
     } catch (error) {
       if (error instanceof ReplicationError) return error;
       throw error;
     }
   }
+}
+
+function nameOf(candidate: Candidate): string {
+  const across = candidate.layout === 'ltx' ? candidate.across : undefined;
+  const { destinations } = across ?? { destinations: [candidate.destination] };
+  return destinations
+    .map(({ name }) => name)
+    .sort()
+    .join('+');
 }
 
 function bucketUpTo(txid: string): string {
@@ -95,8 +116,26 @@ const s3At = (endpoint: string): string =>
 test('among copies of one history, the newest state comes first', async () => {
   const scene = new Scene();
   const places = { behind: bucketUpTo('0000000000000012'), far: goldenBucket() };
-  expect(await scene.choose(await scene.ask(places))).toBe('far behind');
+  expect(await scene.choose(await scene.ask(places))).toBe('behind+far far behind');
   expect(scene.log.text).toBe('');
+});
+
+test('two writers of one lineage are never combined: a person is warned, and a script gets an error', async () => {
+  const scene = new Scene();
+  const places = {
+    mine: writtenBucket(3, 1),
+    copy: writtenBucket(3, 1),
+    fork: writtenBucket(2, 9),
+  };
+  const answers = await scene.ask(places);
+  expect(await scene.choose(answers)).toMatch(/^copy\+mine (copy mine|mine copy) fork$/);
+  expect(scene.log.text).toMatch(
+    /level 0 0{15}2-0{15}2.ltx at fork is not the file of the same name at/,
+  );
+  expect(await scene.choose(answers, 'nobody')).toMatchObject({
+    code: 'RESTORE_AMBIGUOUS',
+    message: expect.stringMatching(/two replicators .*\n.* at fork .*\n.*-replica NAME/) as string,
+  });
 });
 
 test('different histories are listed with TXID and time, and none is chosen', async () => {
@@ -138,7 +177,7 @@ test('a damaged destination that is behind does not prevent a restore', async ()
   removeFiles(damaged, /-0*1[01]\.ltx$/);
   const answers = await scene.ask({ damaged, whole: goldenBucket() });
   expect(answers.map(({ kind }) => kind).sort()).toEqual(['restorable', 'unusable']);
-  expect(await scene.choose(answers, 'nobody')).toBe('whole');
+  expect(await scene.choose(answers, 'nobody')).toBe('damaged+whole whole');
 });
 
 test('a destination whose newest state is unknown stops a script', async () => {
@@ -204,17 +243,17 @@ test('if sent files are missing, the result is neither "no backup" nor an older 
   const byName: SurveyOptions['sentTo'] = async ({ name }) =>
     name === 'older' ? { txid: 0x19n, lineage: 0n } : undefined;
   const lost = await scene.ask(others, { sentTo: byName });
-  expect(await scene.choose(lost)).toBe('whole');
+  expect(await scene.choose(lost)).toBe('older+whole whole');
   const upToDate = { same: bucketUpTo('0000000000000018'), newer: goldenBucket() };
-  expect(await scene.choose(await scene.ask(upToDate, { sentTo }))).toBe('newer same');
+  expect(await scene.choose(await scene.ask(upToDate, { sentTo }))).toBe('newer+same newer same');
 });
 
 test('for a time, a destination that ends earlier comes last, and for a TXID it is skipped', async () => {
   const scene = new Scene();
   const [{ at, txid }] = expectedOf().slice(-2) as [Expected];
   const targets = [
-    ['far behind', { kind: 'timestamp', at: new Date(at) }],
-    ['far', { kind: 'txid', txid: parseTXID(txid) }],
+    ['behind+far far behind', { kind: 'timestamp', at: new Date(at) }],
+    ['behind+far far', { kind: 'txid', txid: parseTXID(txid) }],
   ] as const;
   const places = { behind: bucketUpTo('0000000000000012'), far: goldenBucket() };
   for (const [expected, target] of targets) {
@@ -274,7 +313,7 @@ test('damage that no listing shows is found when the destination is read', async
   const damaged = goldenBucket();
   damageBucket(damaged, latest ?? '');
   const chosen = await scene.choose(await scene.ask({ damaged, whole: goldenBucket() }), 'nobody');
-  expect(String(chosen).split(' ').sort()).toEqual(['damaged', 'whole']);
+  expect(String(chosen).split(' ').sort()).toEqual(['damaged', 'damaged+whole', 'whole']);
 });
 
 test('a destination that hangs is skipped after another has responded', async () => {

@@ -24,11 +24,11 @@ const LITESTREAM: Readonly<Record<string, string>> = {
   reset: '',
   start: '',
   stop: '',
-  sync: '',
+  sync: 'wait timeout socket json',
   register: '',
   unregister: '',
   list: '',
-  info: '',
+  info: 'timeout socket json',
 };
 
 test.each(Object.entries(LITESTREAM))('%s and its flags are in the table', (name, flags) => {

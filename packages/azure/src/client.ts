@@ -48,11 +48,11 @@ const VARIABLES = /^(AZURE_|IDENTITY_|MSI_)/;
 /** Sends nothing: errors other than those of `accessTo` come with the first call. */
 export async function connect(
   config: AzureConfig,
-  { logger }: ConnectContext,
+  { logger, credentials }: ConnectContext,
 ): Promise<ReplicaClient> {
   for (const line of normalizeEnvironment(VARIABLES)) logger.info(line);
   const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
-  const access = await accessTo(config, agent);
+  const access = await accessTo(config, agent, credentials);
   const requests = new Requests(`abs://${config.container}`);
   const memory = new PartMemory(config.blocksAtOnce * config.blockSizeBytes);
   return new AzureClient({ config, agent, access, requests, memory, logger });

@@ -3,7 +3,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
 import type { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
+import {
+  messageOf,
+  ReplicationError,
+  type ConnectContext,
+  type Logger,
+} from '@sluice/core/backend';
 import type {
   Call,
   PartMemory,
@@ -21,6 +26,10 @@ type TokenCredential = InstanceType<typeof import('@azure/identity').DefaultAzur
 export const TIMESTAMP = 'litestreamtimestamp';
 /** The scope of the token with which the server reads the source of a copy. */
 const SCOPE = 'https://storage.azure.com/.default';
+/** Time between two questions to the program: a token lives for much longer. */
+const TOKEN_MS = 60_000;
+/** A token with a signature. */
+const SIGNED = /(^|&)sig=./;
 /** The server reads the source of a copy immediately; the rest is for clock differences. */
 const COPY_TOKEN_MS = 15 * 60_000;
 
@@ -68,9 +77,14 @@ interface CopySource {
 }
 
 /** CONFIG_INVALID if no credentials are configured and @azure/identity is not installed. */
-export async function accessTo(config: AzureConfig, agent: Agent): Promise<Access> {
+export async function accessTo(
+  config: AzureConfig,
+  agent: Agent,
+  ask: ConnectContext['credentials'],
+): Promise<Access> {
   // Loaded when the first destination connects, because loading it is slow.
   const sdk = await import('@azure/storage-blob');
+  if (ask !== undefined) return withToken(config, agent, sdk, askToken(ask));
   const { credentials } = config;
   switch (credentials.kind) {
     case 'shared-key': {
@@ -136,6 +150,31 @@ function withToken(
   };
 }
 
+/** Asks the program for a SAS token, at most once in TOKEN_MS. A failure is not kept. */
+function askToken(ask: () => Promise<unknown>): (what: string) => Promise<string> {
+  let asked: { readonly token: Promise<string>; readonly at: number } | undefined;
+  return async (what) => {
+    const now = performance.now();
+    if (asked === undefined || now - asked.at >= TOKEN_MS) {
+      asked = { token: ask().then((answer) => checkAnswer(answer, what)), at: now };
+    }
+    const { token } = asked;
+    try {
+      return await token;
+    } catch (error) {
+      if (asked.token === token) asked = undefined;
+      throw error;
+    }
+  };
+}
+
+function checkAnswer(answer: unknown, what: string): string {
+  const token = typeof answer === 'string' ? cleanToken(answer) : '';
+  if (SIGNED.test(token)) return token;
+  const message = `${what}: the credentials function returned no token with a signature (sig=…); return a SAS token`;
+  throw new ReplicationError('REPLICA_UNAUTHENTICATED', message);
+}
+
 /** Called for each request: the file may change, and reading it is cheap compared to a request. */
 async function readToken(path: string, what: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -143,7 +182,7 @@ async function readToken(path: string, what: string): Promise<string> {
     throw new ReplicationError('REPLICA_UNAUTHENTICATED', message, { cause: error });
   });
   const token = cleanToken(text);
-  if (/(^|&)sig=./.test(token)) return token;
+  if (SIGNED.test(token)) return token;
   const message = `${what}: ${path} has no token with a signature (sig=…)`;
   throw new ReplicationError('REPLICA_UNAUTHENTICATED', message);
 }

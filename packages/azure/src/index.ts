@@ -1,10 +1,18 @@
 /** Replicas in containers of Azure Blob Storage. */
 
-import { defineBackend, type Backend } from '@sluice/core/backend';
+import {
+  defineBackend,
+  destinationData,
+  type Backend,
+  type DestinationData,
+  type DestinationSettings,
+} from '@sluice/core/backend';
 import { connect } from './client.ts';
 import { configFromURL, describe, schema, type AzureConfig } from './config.ts';
+import type { AzureOptions } from './options.ts';
 
 export type { AzureConfig } from './config.ts';
+export type { AzureOptions } from './options.ts';
 
 const READER = 'Storage Blob Data Reader';
 const CONTRIBUTOR = 'Storage Blob Data Contributor';
@@ -25,3 +33,11 @@ export const backend: Backend<AzureConfig> = defineBackend({
   describe,
   connect,
 });
+
+/** A container as a destination of `openSluice`. */
+export function azure(
+  { credentials, ...options }: AzureOptions,
+  settings?: DestinationSettings,
+): DestinationData {
+  return destinationData(import.meta.url, options, settings, credentials);
+}

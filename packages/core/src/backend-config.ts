@@ -23,6 +23,7 @@ export {
   type EndpointOptions,
   type FieldOptions,
   type NumberOptions,
+  type SizeOptions,
   type TextOptions,
 } from './config/fields.ts';
 export {

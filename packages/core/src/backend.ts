@@ -43,3 +43,9 @@ export { parseConfig, type ParsedConfig } from './config/parse-config.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
 export type { ConfigSchema } from './config/schema.ts';
 export { keysOfQuery } from './config/url-query.ts';
+export {
+  destinationData,
+  type CredentialSource,
+  type DestinationData,
+  type DestinationSettings,
+} from './library/destination-data.ts';

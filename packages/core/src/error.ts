@@ -22,12 +22,16 @@ export type ErrorCode =
   | 'STAGING_FULL'
   | 'STAGING_FAILED'
   | 'STAGING_IN_USE'
+  | 'NOT_DURABLE'
+  | 'NOT_RUNNING'
   | 'REPLICA_NOT_FOUND'
   | 'REPLICA_DESTINATION_NOT_FOUND'
   | 'REPLICA_PERMISSION_DENIED'
   | 'REPLICA_UNAUTHENTICATED'
   | 'REPLICA_HOST_UNTRUSTED'
+  | 'REPLICA_NO_IDENTITY'
   | 'REPLICA_CONFLICT'
+  | 'REPLICA_IN_USE'
   | 'REPLICA_NOT_LISTED'
   | 'REPLICA_FULL'
   | 'REPLICA_RATE_LIMITED'
@@ -66,12 +70,16 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   STAGING_FULL: { retryable: true },
   STAGING_FAILED: { retryable: false },
   STAGING_IN_USE: { retryable: true },
+  NOT_DURABLE: { retryable: true },
+  NOT_RUNNING: { retryable: false },
   REPLICA_NOT_FOUND: { retryable: false },
   REPLICA_DESTINATION_NOT_FOUND: { retryable: false },
   REPLICA_PERMISSION_DENIED: { retryable: false },
   REPLICA_UNAUTHENTICATED: { retryable: false },
   REPLICA_HOST_UNTRUSTED: { retryable: false },
+  REPLICA_NO_IDENTITY: { retryable: false },
   REPLICA_CONFLICT: { retryable: false },
+  REPLICA_IN_USE: { retryable: false },
   REPLICA_NOT_LISTED: { retryable: false },
   REPLICA_FULL: { retryable: true },
   REPLICA_RATE_LIMITED: { retryable: true },
@@ -106,6 +114,26 @@ export interface FileFailure {
   readonly message?: string | undefined;
 }
 
+/** Why a commit did not become durable in time, and which destinations have it. */
+export interface DurableFailure {
+  /**
+   * `lost`: too few destinations are left, because the others have been failing for some seconds.
+   * `interrupted`: the database was not followed without a gap, e.g. because its file was replaced.
+   */
+  readonly reason: 'timeout' | 'aborted' | 'lost' | 'interrupted' | 'closed';
+  /** 16 hex digits; undefined if the commit was not staged. */
+  readonly txid: string | undefined;
+  /** Names of the destinations that have it. */
+  readonly have: readonly string[];
+  readonly lack: readonly {
+    readonly name: string;
+    readonly state: string;
+    /** The newest TXID there, 16 hex digits. */
+    readonly txid: string | undefined;
+    readonly error: string | undefined;
+  }[];
+}
+
 export interface ErrorDetails {
   readonly cause?: unknown;
   /** The HTTP status of the response, if there is one. */
@@ -116,6 +144,8 @@ export interface ErrorDetails {
   readonly issues?: readonly ConfigIssue[] | undefined;
   /** With REPLICA_DESTINATION_NOT_FOUND: the folder was never seen; the first write would create it. */
   readonly isNew?: true | undefined;
+  /** With NOT_DURABLE. */
+  readonly durable?: DurableFailure | undefined;
 }
 
 /**
@@ -135,6 +165,7 @@ export class ReplicationError extends Error {
   readonly failures?: readonly FileFailure[] | undefined;
   readonly issues?: readonly ConfigIssue[] | undefined;
   readonly isNew?: true | undefined;
+  readonly durable?: DurableFailure | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -146,6 +177,7 @@ export class ReplicationError extends Error {
     this.failures = details.failures;
     this.issues = details.issues;
     this.isNew = details.isNew;
+    this.durable = details.durable;
     Object.defineProperty(this, BRAND, { value: true });
   }
 }
@@ -161,6 +193,11 @@ export function isError(error: unknown, code?: ErrorCode): error is ReplicationE
 /** Throws if an invariant does not hold. Do not catch this error: the process must stop. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new TypeError(`invariant broken: ${message}`);
+}
+
+/** Whether `error` is one of `assert`. */
+export function isBrokenInvariant(error: unknown): boolean {
+  return error instanceof TypeError && error.message.startsWith('invariant broken');
 }
 
 /** The message of any thrown value. */

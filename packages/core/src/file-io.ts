@@ -23,11 +23,16 @@ export function writeFullySync(descriptor: number, bytes: Uint8Array, position?:
   }
 }
 
-/** Writes all of `bytes` at the current position of the file. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes` at `position`, by default the current position of the file. */
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position?: number,
+): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const rest = bytes.length - done;
-    const { bytesWritten } = await handle.write(bytes, done, rest);
+    const at = position === undefined ? null : position + done;
+    const { bytesWritten } = await handle.write(bytes, done, rest, at);
     if (bytesWritten === 0) throw refused(rest);
     done += bytesWritten;
   }

@@ -174,20 +174,33 @@ async function isFolder(files: FileSystem, at: string): Promise<boolean> {
 }
 
 /** Durably replaces `file` with `text`: after a crash it holds the old text or the new text. */
-export async function writeDurably(files: FileSystem, file: string, text: string): Promise<void> {
+export async function writeDurably(
+  files: FileSystem,
+  file: string,
+  text: string,
+  access: Access = 'private',
+): Promise<void> {
   await replaceBy(files, file, {
     temporary: `${file}.tmp`,
     text,
-    access: 'private',
+    access,
     durability: 'synced',
   });
   await files.syncFolder(path.dirname(file));
 }
 
-/** Replaces `file` with `text`. After a power loss it may hold the old text, the new text, or nothing. */
-export async function replaceText(files: FileSystem, file: string, text: string): Promise<void> {
+/**
+ * Replaces `file` with `text`. After a power loss it may hold the old text, the new text, or nothing.
+ * Several processes that write the same file need a `temporary` name each.
+ */
+export async function replaceText(
+  files: FileSystem,
+  file: string,
+  text: string,
+  temporary = `${file}.new`,
+): Promise<void> {
   await replaceBy(files, file, {
-    temporary: `${file}.new`,
+    temporary,
     text,
     access: 'shared',
     durability: 'not synced',

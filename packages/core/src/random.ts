@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 
+/** A source of random numbers. */
 export interface Random {
   /** At least 0 and less than 1. */
   fraction(): number;
@@ -9,6 +10,7 @@ export interface Random {
   bits64(): bigint;
 }
 
+/** The random numbers of this machine. */
 export const systemRandom: Random = {
   fraction: () => Math.random(),
   bits64: () => randomBytes(8).readBigUInt64BE(),

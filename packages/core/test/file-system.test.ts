@@ -243,7 +243,7 @@ describe('a crash at any call', () => {
     const bytes = new Uint8Array(100).fill(7);
     const stage = async (files: FileSystem): Promise<void> => {
       const staging = new Staging('/meta', files);
-      await staging.open();
+      await staging.makeFolders();
       const temporary = staging.temporary('cut');
       const sizeBytes = await staging.write(
         temporary,
@@ -262,7 +262,9 @@ describe('a crash at any call', () => {
         }
       },
       async (files) => {
-        for (const { sizeBytes } of (await new Staging('/meta', files).open()).files) {
+        const staging = new Staging('/meta', files);
+        await staging.makeFolders();
+        for (const { sizeBytes } of (await staging.open()).files) {
           expect(sizeBytes).toBe(bytes.length);
         }
       },

@@ -1,4 +1,14 @@
-import { defineBackend, type Backend } from '@sluice/core/backend';
+/** Replicas in local folders, including mounted disks. */
+
+import { resolve } from 'node:path';
+import {
+  defineBackend,
+  destinationData,
+  expandHome,
+  type Backend,
+  type DestinationData,
+  type DestinationSettings,
+} from '@sluice/core/backend';
 
 import { connect } from './client.ts';
 import { configFromURL, describe, schema, type FileConfig } from './config.ts';
@@ -23,3 +33,8 @@ export const backend: Backend<FileConfig> = defineBackend({
   describe,
   connect,
 });
+
+/** A folder as a destination of `openSluice`. `path` is relative to the working directory; ~ is the home folder. */
+export function file(path: string, settings?: DestinationSettings): DestinationData {
+  return destinationData(import.meta.url, { path: resolve(expandHome(path)) }, settings);
+}

@@ -171,6 +171,47 @@ describe('a known root', () => {
   });
 });
 
+describe('a root to which its caller has written before', () => {
+  /** A client that has not seen the root. */
+  async function opened() {
+    const { root, replica } = await openFolder();
+    const client = await replica();
+    const listed = async (emptyRoot: 'refuse' | 'accept', by = client): Promise<number> =>
+      (await Array.fromAsync(by.listFiles('all', { emptyRoot }))).length;
+    return { root, replica, client, listed };
+  }
+
+  test('is an error if it is missing or empty, and nothing is created', async () => {
+    const { root, listed } = await opened();
+    await expect(listed('refuse')).rejects.toEqual(gone);
+    await mkdir(root, { recursive: true });
+    await expect(listed('refuse')).rejects.toEqual(gone);
+    expect(await tree(root)).toEqual([]);
+  });
+
+  test('may be empty if its marker is there, and lack the marker if it has files', async () => {
+    const { root, replica, listed } = await opened();
+    await (await replica()).writeFile(ref(0, 1), body);
+    await rm(join(root, 'ltx'), { recursive: true });
+    expect(await listed('refuse')).toBe(0);
+    const other = await opened();
+    await mkdir(join(other.root, 'ltx', '0'), { recursive: true });
+    await writeFile(join(other.root, 'ltx', '0', F), 'x');
+    expect(await other.listed('refuse')).toBe(1);
+  });
+
+  test('begins again if that is accepted, although its marker was known', async () => {
+    const { root, client, listed } = await opened();
+    await client.writeFile(ref(0, 1), body);
+    await rm(root, { recursive: true });
+    await expect(listed('refuse')).rejects.toEqual(gone);
+    expect(await listed('accept')).toBe(0);
+    await client.writeFile(ref(0, 2), body);
+    expect(await tree(root)).toContain('.sluice-root');
+    expect(await listed('refuse')).toBe(1);
+  });
+});
+
 describe('a bucket that was copied into a folder', () => {
   /** `asRead` is the client of a restore. */
   async function opened() {

@@ -1,10 +1,18 @@
 /** Replicas in buckets of Google Cloud Storage. */
 
-import { defineBackend, type Backend } from '@sluice/core/backend';
+import {
+  defineBackend,
+  destinationData,
+  type Backend,
+  type DestinationData,
+  type DestinationSettings,
+} from '@sluice/core/backend';
 import { connect } from './client.ts';
 import { configFromURL, describe, schema, type GCSConfig } from './config.ts';
+import type { GCSOptions } from './options.ts';
 
 export type { GCSConfig } from './config.ts';
+export type { GCSOptions } from './options.ts';
 
 const VIEWER = 'roles/storage.objectViewer';
 const USER = 'roles/storage.objectUser';
@@ -25,3 +33,8 @@ export const backend: Backend<GCSConfig> = defineBackend({
   describe,
   connect,
 });
+
+/** A bucket as a destination of `openSluice`. */
+export function gcs(options: GCSOptions, settings?: DestinationSettings): DestinationData {
+  return destinationData(import.meta.url, options, settings);
+}

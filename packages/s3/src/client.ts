@@ -57,12 +57,12 @@ const NEVER = new Date(NaN);
 /** Sends nothing: errors come with the first call. */
 export async function connect(
   config: S3Config,
-  { logger }: ConnectContext,
+  { logger, credentials }: ConnectContext,
 ): Promise<ReplicaClient> {
   for (const line of normalizeEnvironment(VARIABLES)) logger.info(line);
   const sdk = await import('@aws-sdk/client-s3');
   const preset = presetFor(config.endpoint);
-  const client = makeClient(config, preset, sdk);
+  const client = makeClient(config, preset, { sdk, ask: credentials });
   const requests = new Requests(`s3://${config.bucket}`);
   const memory = new PartMemory((config.partsAtOnce ?? preset.partsAtOnce) * config.partSizeBytes);
   const removals = new Removals();

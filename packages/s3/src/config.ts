@@ -65,6 +65,8 @@ const LOCK_MODES = ['GOVERNANCE', 'COMPLIANCE'] as const;
 const MIB = 1024 * 1024;
 /** S3's minimum for all parts but the last. */
 const PART_BYTES_MIN = 5 * MIB;
+/** `5MB`, as in the documentation of Litestream, is less than the minimum: there, each upload fails with it. */
+const PART_BYTES_MEANT = 5_000_000;
 /** A part is kept in memory. 10,000 parts of this size are S3's maximum. */
 const PART_BYTES_MAX = 512 * MIB;
 /** More parts need more memory, and are not faster on any link we know of. */
@@ -115,9 +117,10 @@ const KEYS = z.strictObject({
     defaultText: 'the bucket’s',
   }).optional(),
   // Litestream uses 5 MiB. With 8 MiB, 10,000 parts hold 78 GiB; larger objects use larger parts.
-  'part-size': size('part size of multipart uploads; a smaller file is one request', {
+  'part-size': size('part size of multipart uploads; a smaller file is one request; 5MB is 5MiB', {
     example: '16MiB',
     min: PART_BYTES_MIN,
+    raiseFrom: PART_BYTES_MEANT,
     max: PART_BYTES_MAX,
   }).prefault('8MiB'),
   concurrency: integer('parts uploaded concurrently', {

@@ -1,11 +1,19 @@
 /** Replicas in S3 buckets, and in everything that speaks S3. */
 
-import { defineBackend, type Backend } from '@sluice/core/backend';
+import {
+  defineBackend,
+  destinationData,
+  type Backend,
+  type DestinationData,
+  type DestinationSettings,
+} from '@sluice/core/backend';
 import { connect } from './client.ts';
 import { describe, schema, type S3Config } from './config.ts';
+import type { S3Options } from './options.ts';
 import { configFromURL } from './url.ts';
 
 export type { S3Config } from './config.ts';
+export type { S3Credentials, S3Options } from './options.ts';
 
 export const backend: Backend<S3Config> = defineBackend({
   contract: 1,
@@ -23,3 +31,11 @@ export const backend: Backend<S3Config> = defineBackend({
   describe,
   connect,
 });
+
+/** A bucket as a destination of `openSluice`. */
+export function s3(
+  { credentials, ...options }: S3Options,
+  settings?: DestinationSettings,
+): DestinationData {
+  return destinationData(import.meta.url, options, settings, credentials);
+}

@@ -1,6 +1,7 @@
 /** The SDK's client: its sockets, its credentials and the region of the bucket. */
 
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import { ReplicationError, type ConnectContext } from '@sluice/core/backend';
 import { HTTP_SILENCE_MS_MAX, httpAgent } from '@sluice/core/backend/http';
 import type { S3Config } from './config.ts';
 import { regionInError, toReplicationError } from './errors.ts';
@@ -12,9 +13,15 @@ type SDK = typeof import('@aws-sdk/client-s3');
 const CONNECT_MS_MAX = 10_000;
 
 /** Sends nothing. */
-export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client {
+export function makeClient(
+  config: S3Config,
+  preset: Preset,
+  { sdk, ask }: { readonly sdk: SDK; readonly ask: ConnectContext['credentials'] },
+): S3Client {
   const { endpoint } = config;
-  const shared = { credentials: findCredentials((): S3Client => client), ...clientConfig(config) };
+  const found =
+    ask === undefined ? findCredentials((): S3Client => client) : askCredentials(config, ask);
+  const shared = { credentials: found, ...clientConfig(config) };
   const known = config.region ?? (endpoint === undefined ? undefined : regionOfEndpoint(endpoint));
   const client: S3Client = new sdk.S3Client({
     ...shared,
@@ -149,13 +156,40 @@ function findCredentials(clientOf: () => S3Client): () => Promise<FoundCredentia
   return async () => {
     const { config } = clientOf();
     const init = { ...config, parentClientConfig: config, ignoreCache: true };
-    const found: FoundCredentials = await config.credentialDefaultProvider(init)();
-    const lifetimeMs =
-      found.expiration === undefined
-        ? CREDENTIALS_LIFETIME_MS
-        : found.expiration.getTime() - Date.now();
-    return { ...found, expiration: new Expiration(lifetimeMs) };
+    return expiring(await config.credentialDefaultProvider(init)());
   };
+}
+
+/** Credentials from the program. REPLICA_UNAUTHENTICATED if its answer is none. */
+function askCredentials(
+  { bucket }: S3Config,
+  ask: () => Promise<unknown>,
+): () => Promise<FoundCredentials> {
+  return async () => {
+    const found = await ask();
+    if (isCredentials(found)) return expiring(found);
+    throw new ReplicationError(
+      'REPLICA_UNAUTHENTICATED',
+      `ask for the credentials of s3://${bucket}: the answer has no accessKeyId and secretAccessKey, or an ` +
+        'expiration that is no Date; check the credentials function',
+    );
+  };
+}
+
+function isCredentials(value: unknown): value is FoundCredentials {
+  const { accessKeyId, secretAccessKey, expiration } = (value ?? {}) as Partial<
+    Record<keyof FoundCredentials, unknown>
+  >;
+  const isDated = expiration === undefined || expiration instanceof Date;
+  return typeof accessKeyId === 'string' && typeof secretAccessKey === 'string' && isDated;
+}
+
+function expiring(found: FoundCredentials): FoundCredentials {
+  const lifetimeMs =
+    found.expiration === undefined
+      ? CREDENTIALS_LIFETIME_MS
+      : found.expiration.getTime() - Date.now();
+  return { ...found, expiration: new Expiration(lifetimeMs) };
 }
 
 /**

@@ -216,13 +216,18 @@ test.each([
   expect(parseConfig({ bucket: 'b', endpoint }).config.endpoint).toBe(expected);
 });
 
+test('5MB is taken as 5 MiB, which S3 needs at least', () => {
+  const { config } = parseConfig({ bucket: 'b', 'part-size': '5MB' });
+  expect(config.partSizeBytes).toBe(5 * 1024 * 1024);
+});
+
 test('all issues are reported at once, with the nearest known key', () => {
   expect(
     issuesOf({
       type: 's3',
       endpoint: 'https://user:pass@host/path',
       'access-key-id': 'id',
-      'part-size': '1MiB',
+      'part-size': '4,999,999',
       concurrency: 0,
       'sign-payload': 'perhaps',
       'force-pathstyle': true,
@@ -231,7 +236,7 @@ test('all issues are reported at once, with the nearest known key', () => {
     'bucket is missing',
     'endpoint must be a host, or http(s)://host, without a password or a query',
     'sign-payload must be true or false, not "perhaps"',
-    'part-size is 1048576 bytes: the minimum is 5242880 bytes',
+    'part-size is 4999999 bytes: the minimum is 5242880 bytes',
     'concurrency is 0: the minimum is 1',
     'secret-access-key is missing beside access-key-id',
     'force-pathstyle is not a key of s3: did you mean force-path-style?',

@@ -83,6 +83,11 @@ export class Channel {
     return _extensions[`${extension}@openssh.com`] === EXTENSION_VERSIONS[extension];
   }
 
+  /** Whether the server copies bytes from one file to another. Not an extension of OpenSSH alone. */
+  get copiesData(): boolean {
+    return (this.#sftp as Internals)._extensions?.['copy-data'] === '1';
+  }
+
   /** The size of a request, and the number of requests in flight. */
   limits(direction: 'read' | 'write'): { pieceBytes: number; requestsAhead: number } {
     const { _maxReadLen, _maxWriteLen } = this.#sftp as Internals;
@@ -112,6 +117,13 @@ export class Channel {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     await this.#request((done) =>
       this.#sftp.write(handle, buffer, 0, buffer.length, position, done),
+    );
+  }
+
+  /** Copies bytes from one open file to the same place in another. Requires `copiesData`. */
+  async copyData(from: Buffer, to: Buffer, position: number, length: number): Promise<void> {
+    await this.#request((done) =>
+      this.#sftp.ext_copy_data(from, position, length, to, position, done),
     );
   }
 

@@ -2,6 +2,7 @@
 
 import {
   ReplicationError,
+  type CallOptions,
   type Capabilities,
   type ConnectContext,
   type DeleteOptions,
@@ -19,6 +20,7 @@ import { asidePath, hasLeftovers, repair, withAsides } from './asides.ts';
 import type { Channel, Entry, Times } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
 import { Connection } from './connection.ts';
+import { CopyOf, openSource } from './copy.ts';
 import { isMissing, removeIfExists, toReplicationError } from './errors.ts';
 import { makeFolder, removeFolder } from './folders.ts';
 import { openPath, versionOf } from './read.ts';
@@ -105,6 +107,12 @@ class SFTPClient implements ReplicaClient {
     return await this.#guard.put({ ...options, what }, key, body, condition);
   }
 
+  /** REPLICA_UNSUPPORTED if the server has no copy-data. */
+  async copy(from: string, to: string, options: CallOptions = {}): Promise<ObjectInfo> {
+    const what = `copy ${from} to ${to} at ${this.name}`;
+    return await this.#guard.put({ ...options, what }, to, new CopyOf(from), undefined);
+  }
+
   async delete(
     keys: readonly string[],
     { version, ...options }: DeleteOptions = {},
@@ -139,6 +147,22 @@ class SFTPClient implements ReplicaClient {
     path: string,
     body: ObjectBody,
     options: PlaceOptions,
+  ): Promise<ObjectInfo> {
+    if (!(body instanceof CopyOf)) return await this.#placeBody(channel, path, body, options);
+    const source = await openSource(channel, body.path);
+    try {
+      const fill = (handle: Buffer): Promise<void> => source.copyTo(handle, options.signals);
+      return await this.#placeBody(channel, path, source, { ...options, fill });
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #placeBody(
+    channel: Channel,
+    path: string,
+    body: ObjectBody,
+    options: PlaceOptions & { readonly fill?: (handle: Buffer) => Promise<void> },
   ): Promise<ObjectInfo> {
     const connection = this.#connection;
     await removeOrphans(channel, connection);

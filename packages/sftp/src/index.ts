@@ -1,11 +1,19 @@
 /** Replicas on SFTP servers. */
 
-import { defineBackend, type Backend } from '@sluice/core/backend';
+import {
+  defineBackend,
+  destinationData,
+  type Backend,
+  type DestinationData,
+  type DestinationSettings,
+} from '@sluice/core/backend';
 
 import { connect } from './client.ts';
 import { configFromURL, describe, schema, type SFTPConfig } from './config.ts';
+import type { SFTPOptions } from './options.ts';
 
 export type { SFTPConfig } from './config.ts';
+export type { SFTPOptions } from './options.ts';
 
 export const backend: Backend<SFTPConfig> = defineBackend({
   contract: 1,
@@ -22,3 +30,8 @@ export const backend: Backend<SFTPConfig> = defineBackend({
   describe,
   connect,
 });
+
+/** A folder of an SFTP server as a destination of `openSluice`. */
+export function sftp(options: SFTPOptions, settings?: DestinationSettings): DestinationData {
+  return destinationData(import.meta.url, options, settings);
+}

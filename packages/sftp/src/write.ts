@@ -41,6 +41,8 @@ interface Placing extends PlaceOptions {
   /** The times of the new file, given the server's time. */
   readonly times: (nowMs: number) => Times;
   readonly isConcurrent: boolean;
+  /** Writes the bytes in another way than by sending them. */
+  readonly fill?: ((handle: Buffer) => Promise<void>) | undefined;
 }
 
 /** Writes a body to `path`, in an existing folder. Returns the server's time of the write. */
@@ -56,7 +58,9 @@ export async function placeFile(
   let nowMs: number;
   try {
     handle = await channel.open(temp, 'wx', FILE_MODE);
-    const pieces = await sendBody(channel, handle, body, options);
+    const { fill } = options;
+    const pieces = fill === undefined ? await sendBody(channel, handle, body, options) : [];
+    await fill?.(handle);
     nowMs = await finish(channel, handle, body, connection, { ...options, pieces });
     handle = undefined;
     const { condition } = options;

@@ -25,16 +25,19 @@ export class Application {
   readonly #database: () => string;
   readonly #attempted: string;
   readonly #pageSize: number;
+  readonly #pauseMs: number | undefined;
   readonly #calls = new Map<number, (isDone: boolean) => void>();
   #writer: ChildProcess | undefined;
   #call = 0;
   #sawCorruption = false;
   #wasKilled = false;
 
-  constructor(database: () => string, attempted: string, pageSize: number) {
+  /** `pauseMs` is the longest pause between two bursts of transactions. Default: random, short. */
+  constructor(database: () => string, attempted: string, pageSize: number, pauseMs?: number) {
     this.#database = database;
     this.#attempted = attempted;
     this.#pageSize = pageSize;
+    this.#pauseMs = pauseMs;
   }
 
   get isRunning(): boolean {
@@ -66,6 +69,7 @@ export class Application {
   async start(seed: number): Promise<void> {
     if (this.#writer !== undefined) return;
     const args = [this.#database(), this.#attempted, String(seed), String(this.#pageSize)];
+    if (this.#pauseMs !== undefined) args.push(String(this.#pauseMs));
     const writer = fork(path.join(import.meta.dirname, 'ledger-writer.mjs'), args);
     this.#writer = writer;
     const exited = once(writer, 'exit');

@@ -12,7 +12,7 @@ const CORRUPT_EXIT_CODE = 77;
 /** Maximum attempts for an order that finds a lock. Each waits for the busy timeout. */
 const ORDER_TRIES_MAX = 5;
 
-const [file, attempted, seedText, pageSize] = process.argv.slice(2);
+const [file, attempted, seedText, pageSize, pauseText] = process.argv.slice(2);
 let state = Number(seedText) >>> 0;
 const random = () => {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -40,7 +40,8 @@ const add = db.prepare('INSERT INTO churn(a) VALUES(randomblob(?))');
 const change = db.prepare('UPDATE churn SET a = randomblob(?) WHERE id % 11 = ?');
 const remove = db.prepare('DELETE FROM churn WHERE id % 5 = ?');
 const notes = fs.openSync(attempted, 'a');
-const pauseMs = pick([0, 2, 10, 10]);
+const drawnPauseMs = pick([0, 2, 10, 10]);
+const pauseMs = pauseText === undefined ? drawnPauseMs : Number(pauseText);
 const hot = random();
 const checkpoints = pick([0.003, 0.03]);
 let now = ledger.totals();

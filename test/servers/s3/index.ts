@@ -7,6 +7,7 @@
  * keep this one consistent with them.
  */
 
+import { createHash } from 'node:crypto';
 import type { Faults } from './faults.ts';
 import type { RequestLog } from './log.ts';
 import type { Credentials, Quirks, StartOptions } from './options.ts';
@@ -39,6 +40,8 @@ export interface RawAccess {
   get(
     key: string,
   ): { readonly bytes: Buffer; readonly headers: Record<string, string> } | undefined;
+  /** Without a request. `modifiedAt` is LastModified. */
+  put(key: string, bytes: Uint8Array, modifiedAt: Date): void;
   remove(key: string): boolean;
   /** Multipart uploads that were neither completed nor aborted. */
   uploads(): readonly { readonly key: string; readonly parts: number }[];
@@ -77,6 +80,11 @@ function rawAccess(server: S3Server, bucket: string): RawAccess {
     get: (key) => {
       const object = server.bucket(bucket).get(key);
       return object && { bytes: Buffer.concat(object.chunks), headers: { ...object.headers } };
+    },
+    put: (key, bytes, modifiedAt) => {
+      const md5 = createHash('md5').update(bytes).digest('hex');
+      const body = { chunks: [bytes], sizeBytes: bytes.length, md5 };
+      server.bucket(bucket).set(key, { ...body, etag: `"${md5}"`, modifiedAt, headers: {} });
     },
     remove: (key) => server.bucket(bucket).delete(key),
     uploads: () =>

@@ -19,6 +19,11 @@ export interface LoggedRequest {
   readonly bodyBytes: number;
   /** Status of the response, or 0 if the connection was cut. */
   readonly status: number | undefined;
+  /**
+   * Round trips since the start, this one included: requests of one round did not wait for each
+   * other. A request is in a later round than all those that were answered before it arrived.
+   */
+  readonly round: number;
   /** Error code of the response. */
   readonly code: string | undefined;
 }

@@ -73,6 +73,8 @@ export interface StartOptions {
   readonly partsMax?: number | undefined;
   /** The server's clock, in ms. Default Date.now. */
   readonly now?: (() => number) | undefined;
+  /** Each request waits so long before it is answered, as over a network. Default 0. */
+  readonly roundTripMs?: number | undefined;
   readonly quirks?: Quirks | undefined;
 }
 
@@ -84,6 +86,7 @@ export interface Settings {
   readonly partSizeMinBytes: number;
   readonly partsMax: number;
   readonly now: () => number;
+  readonly roundTripMs: number;
   readonly quirks: Quirks;
 }
 
@@ -101,6 +104,7 @@ export function settingsOf(options: StartOptions): Settings {
     partSizeMinBytes: options.partSizeMinBytes ?? 5 * 1024 * 1024,
     partsMax: options.partsMax ?? 10_000,
     now: options.now ?? Date.now,
+    roundTripMs: options.roundTripMs ?? 0,
     quirks: { ...options.quirks },
   };
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { send } from './answer.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { ConnectionGone, S3Error } from './errors.ts';
@@ -31,6 +32,7 @@ export class S3Server {
   readonly settings: Settings;
   readonly protectedKeys: Set<string> = new Set();
   readonly #buckets: Map<string, Bucket>;
+  #roundsAnswered = 0;
   readonly #http: Server;
 
   constructor(options: StartOptions, buckets: readonly string[]) {
@@ -88,9 +90,10 @@ export class S3Server {
     let entry: OpenRequest | undefined;
     try {
       const target = targetOf(request, this.settings);
-      entry = openRequest(request, target);
+      entry = openRequest(request, target, this.#roundsAnswered + 1);
       this.log.add(entry);
       fault = this.faults.pick(entry, response);
+      if (this.settings.roundTripMs > 0) await sleep(this.settings.roundTripMs);
       const answer = await this.#answer({ request, response, target, entry, fault });
       entry.status = answer.status;
       await send(request, response, answer, fault);
@@ -101,6 +104,7 @@ export class S3Server {
         await this.#sendError(request, response, entry, asS3Error(error));
       }
     } finally {
+      this.#roundsAnswered = Math.max(this.#roundsAnswered, entry?.round ?? 0);
       this.log.notify();
     }
     // Reads the rest of the request, so that the client gets the response instead of a reset.
@@ -208,7 +212,7 @@ function earlyFault(fault: ActiveFault | undefined, response: ServerResponse): A
   return undefined;
 }
 
-function openRequest(request: IncomingMessage, target: Target): OpenRequest {
+function openRequest(request: IncomingMessage, target: Target, round: number): OpenRequest {
   return {
     operation: operationOf(request, target),
     method: request.method ?? '',
@@ -221,6 +225,7 @@ function openRequest(request: IncomingMessage, target: Target): OpenRequest {
     trailers: {},
     bodyBytes: 0,
     status: undefined,
+    round,
     code: undefined,
   };
 }

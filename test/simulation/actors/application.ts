@@ -31,6 +31,13 @@ export class Application {
   readonly #random: Random;
   readonly #ledger: Ledger;
   readonly #pageSize: number;
+  /** Text at the start of each new row, if it is long enough. */
+  marker = '';
+  /**
+   * Whether another file was ever put in the place of the database. Here all processes are one, so its locks on
+   * the file and the wal-index end when this file or a connection to the earlier one is closed.
+   */
+  wasReplaced = false;
   #open: Open | undefined;
   #rows = 0;
 
@@ -167,6 +174,7 @@ export class Application {
       fs.writeFileSync(moved, copy);
       fs.renameSync(moved, this.path);
     }
+    this.wasReplaced = true;
     this.#ledger.add(copy, this.#time.nowMs);
     this.#changed();
     return `an older copy was ${how} over the database`;
@@ -225,6 +233,7 @@ export class Application {
         random.int(0, 3 * Math.min(this.#pageSize, 1_500)),
         random.int(1, 255),
       );
+      payload.write(this.marker);
       put.run(id, random.int(1, 2 ** 31), payload);
     }
   }

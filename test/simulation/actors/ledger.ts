@@ -3,7 +3,10 @@
  * only if it is one of them, and not one that is too old.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+
+/** In the header of a database. */
+const PAGE_SIZE_OFFSET = 16;
 
 export interface State {
   /** Number of the state, from 1. */
@@ -44,6 +47,28 @@ export class Ledger {
   }
 }
 
+/** The hash of a database: of the digests of its pages. */
 export function hashOf(pages: Uint8Array): string {
-  return createHash('sha256').update(pages).digest('hex');
+  return pages.length < PAGE_SIZE_OFFSET + 2 ? '' : stateHash(pagesOf(pages).map(digestOf));
+}
+
+/** The pages of a database. None if it has no header. */
+export function pagesOf(database: Uint8Array): Uint8Array[] {
+  if (database.length < PAGE_SIZE_OFFSET + 2) return [];
+  const size = Buffer.from(database.buffer, database.byteOffset).readUInt16BE(PAGE_SIZE_OFFSET);
+  const pageSize = size === 1 ? 65_536 : size;
+  const pages: Uint8Array[] = [];
+  for (let start = 0; start < database.length; start += pageSize) {
+    pages.push(database.subarray(start, start + pageSize));
+  }
+  return pages;
+}
+
+/** The hash of a database, from the digests of its pages. */
+export function stateHash(digests: readonly string[]): string {
+  return hash('sha1', digests.join());
+}
+
+export function digestOf(bytes: Uint8Array): string {
+  return hash('sha1', bytes, 'base64');
 }

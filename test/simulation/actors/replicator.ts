@@ -13,9 +13,11 @@ import type { EngineEvent } from '../../../packages/core/src/database/events.ts'
 import type { ReplicaClient } from '../../../packages/core/src/store/client.ts';
 import type { FileSystem } from '../../../packages/core/src/file-system.ts';
 import type { Random } from '../../../packages/core/test/support/random.ts';
+import { RECIPIENT } from '../ports/age-file.ts';
 import type { Bucket } from '../ports/bucket.ts';
 import type { Core } from '../ports/core.ts';
 import { filesOf, type Disk } from '../ports/disk.ts';
+import type { Policy } from '../promises.ts';
 import { SimulatedProcess } from '../ports/process.ts';
 import type { VirtualTime } from '../ports/virtual-time.ts';
 
@@ -41,6 +43,7 @@ export interface ReplicatorInput {
   readonly disk: Disk;
   readonly buckets: readonly Bucket[];
   readonly options: Partial<DatabaseOptions> & { readonly path: string };
+  readonly policy: Policy;
   readonly wrappers: Wrappers;
   readonly onLog: (level: LogLevel, message: string) => void;
   readonly onCrash: (error: unknown) => void;
@@ -131,11 +134,20 @@ export class Replicator {
       random: toCoreRandom(random),
       files: wrappers.files?.(files) ?? files,
     };
+    const kernel = core.createKernel();
+    const [debug, info, warn, error] = [log('debug'), log('info'), log('warn'), log('error')];
+    const logger = { debug, info, warn, error };
     return new core.Replication({
       options: core.completeOptions(options),
       targets: buckets.map((bucket) => this.#toTarget(bucket)),
       watch: (order, listen) => this.#watch(order, listen, ports),
-      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      merge: (order) => core.mergeFiles(order, { files: ports.files, kernel }),
+      ownership: core.ownershipsOf({
+        ...{ ...ports, logger, foreign: 'refuse' },
+        options: core.completeOptions(options),
+        machine: { host: 'app-1', machine: undefined },
+      }),
+      logger,
       ...ports,
       onLost: (error) => {
         if (!this.isDead) onCrash(error);
@@ -145,12 +157,14 @@ export class Replicator {
   }
 
   #toTarget(bucket: Bucket) {
-    const { core, time, random, wrappers } = this.#input;
+    const { core, time, random, wrappers, policy } = this.#input;
+    const { retentionMs, l0RetentionMs, levels } = policy;
     const bare = bucket.clientFor(this.process);
     const client = wrappers.client?.(bare, this.process) ?? bare;
     const destination = new core.Destination(client, {
       clock: time.clock,
       random: () => random.next(),
+      encryption: bucket.isEncrypted ? new core.Encryption({ recipients: [RECIPIENT] }) : undefined,
     });
     const replica = {
       client: destination.replica(ROOT),
@@ -163,6 +177,7 @@ export class Replicator {
       type: 'memory',
       target: `memory://${bucket.name}`,
       open: async () => replica,
+      retention: { retentionMs, l0RetentionMs, topLevel: levels.length },
     };
   }
 
@@ -212,6 +227,7 @@ export class Replicator {
       reopen: (why) =>
         toWorker(() => engine.reopen(new ReplicationError('STAGING_FAILED', String(why)))),
       sync: () => call(() => engine.sync()),
+      expectSync: () => toWorker(() => engine.expectSync()),
       async close() {
         await call(() => engine.close());
         clearInterval(timer);
@@ -230,7 +246,7 @@ export class Replicator {
   }
 }
 
-function toCoreRandom(random: Random): CoreRandom {
+export function toCoreRandom(random: Random): CoreRandom {
   const half = (): bigint => BigInt(random.int(0, 2 ** 32 - 1));
   return { fraction: () => random.next(), bits64: () => (half() << 32n) | half() };
 }

@@ -23,7 +23,23 @@ const LATENCY_MS_MAX: Readonly<Record<BucketCondition, number>> = {
   stale: 60,
 };
 
+const SERVER_START_MS = Date.UTC(2026, 0, 1);
+/** The clock of a server differs from ours, and no step of our clock changes it. */
+const SERVER_SKEW_MS_MAX = 120_000;
+
 type Objects = MemoryStore['objects'];
+
+interface ClientInput {
+  readonly process: SimulatedProcess;
+  readonly random: Random;
+  /** A request will get no answer. */
+  readonly onHang: () => void;
+  /** A request has ended. */
+  readonly onAnswer: () => void;
+  /** A listing is stale. */
+  readonly onMisled: () => void;
+  readonly onList: () => void;
+}
 
 export class Bucket {
   readonly name: string;
@@ -37,15 +53,36 @@ export class Bucket {
   readonly #hanging = new Set<SimulatedProcess>();
   /** An older state, for listings that are stale and for a roll-back. */
   #older: Objects = new Map();
+  /** Difference of the clock of its server to the virtual time. */
+  readonly #serverMs: number;
+  /** Called after an object was written, and after some were deleted. */
+  onStored: (key: string, bytes: Uint8Array) => void = () => undefined;
+  onDeleted: () => void = () => undefined;
+  /** Grows with every change of its objects. */
+  #version = 0;
+  /** Whether a listing was ever stale: levels are continued after what was listed. */
+  hasMisled = false;
+  /** Whether its LTX files are encrypted. */
+  isEncrypted = false;
   /** When it last lost objects that were written to it. */
   #damagedAt: number | undefined;
+  /** When it last began to answer a full listing of the replicator. */
+  listedAt = 0;
 
   constructor(name: string, input: { core: Core; time: VirtualTime; random: Random }) {
     this.name = name;
     this.#core = input.core;
     this.#time = input.time;
     this.#random = input.random;
+    this.#serverMs = SERVER_START_MS + input.random.int(-SERVER_SKEW_MS_MAX, SERVER_SKEW_MS_MAX);
     this.store = new input.core.MemoryStore();
+    const put = this.store.put.bind(this.store);
+    this.store.put = (key, bytes, times) => {
+      const stored = put(key, bytes, times);
+      this.#version += 1;
+      this.onStored(key, bytes);
+      return stored;
+    };
   }
 
   get condition(): BucketCondition {
@@ -56,6 +93,10 @@ export class Bucket {
   get steadyMs(): number {
     for (const process of this.#hanging) if (!process.isDead) return 0;
     return this.#time.nowMs - this.#steadySince;
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   get damagedAt(): number | undefined {
@@ -80,25 +121,51 @@ export class Bucket {
     this.#replaceBy(this.#older);
   }
 
-  /** A client for requests of `process`, without policies. */
+  /** A client for requests of the replicator, without policies. */
   clientFor(process: SimulatedProcess): ReplicaClient {
+    return this.#clientFor({
+      process,
+      random: this.#random,
+      onHang: () => this.#hanging.add(process),
+      onAnswer: () => {
+        if (this.#hanging.delete(process)) this.#steadySince = this.#time.nowMs;
+      },
+      onMisled: () => {
+        this.hasMisled = true;
+      },
+      onList: () => {
+        this.listedAt = this.#time.nowMs;
+      },
+    });
+  }
+
+  /** A client for a process that only reads. Its requests change nothing for the replicator. */
+  readerFor(process: SimulatedProcess, random: Random): ReplicaClient {
+    const ignore = (): void => undefined;
+    return this.#clientFor({
+      ...{ process, random },
+      ...{ onHang: ignore, onAnswer: ignore, onMisled: ignore, onList: ignore },
+    });
+  }
+
+  #clientFor({ process, random, onHang, onAnswer, onMisled, onList }: ClientInput): ReplicaClient {
     const connect = (store: MemoryStore): ReplicaClient =>
       this.#core.memoryClient({
         name: this.name,
         store,
-        now: () => new Date(this.#time.clock.now()),
+        now: () => new Date(Math.floor(this.#serverMs + this.#time.nowMs)),
       });
     const inner = connect(this.store);
     /** The client that answers one request, and what to do after it. */
     const begin = async (method: Fault['on']) => {
       await process.enter(`${method} at ${this.name}`);
-      await process.pause(this.#random.int(1, LATENCY_MS_MAX[this.#condition]));
-      const fault = this.#nextFault(method);
-      if (fault?.at === 'hang') this.#hanging.add(process);
+      await process.pause(random.int(1, LATENCY_MS_MAX[this.#condition]));
+      const fault = this.#nextFault(method, random);
+      if (fault?.at === 'hang') onHang();
       const client = fault === undefined ? inner : this.#core.chaos(inner, fault).client;
       const end = async (): Promise<void> => {
-        if (this.#hanging.delete(process)) this.#steadySince = this.#time.nowMs;
-        await process.pause(this.#random.int(1, LATENCY_MS_MAX[this.#condition]));
+        onAnswer();
+        await process.pause(random.int(1, LATENCY_MS_MAX[this.#condition]));
       };
       return { client, end };
     };
@@ -111,7 +178,8 @@ export class Bucket {
       }
     };
     const listing = (): ReplicaClient => {
-      if (this.#condition !== 'stale' || this.#random.chance(0.5)) return inner;
+      if (this.#condition !== 'stale' || random.chance(0.5)) return inner;
+      onMisled();
       const store = new this.#core.MemoryStore();
       for (const [key, object] of this.#older) store.objects.set(key, object);
       return connect(store);
@@ -122,6 +190,7 @@ export class Bucket {
       capabilities: inner.capabilities,
       async *list(prefix, options) {
         const { client, end } = await begin('list');
+        if (prefix.endsWith('ltx/')) onList();
         try {
           yield* (client === inner ? listing() : client).list(prefix, options);
         } finally {
@@ -130,7 +199,22 @@ export class Bucket {
       },
       get: (key, options) => request('get', (client) => client.get(key, options)),
       put: (key, body, options) => request('put', (client) => client.put(key, body, options)),
-      delete: (keys, options) => request('delete', (client) => client.delete(keys, options)),
+      delete: (keys, options) =>
+        request('delete', async (client) => {
+          try {
+            // A server deletes in any order, and part of a request that fails may be done.
+            const first = keys.filter(() => random.chance(0.5));
+            if (client === inner || this.#condition === 'flaky') {
+              await inner.delete(first, options);
+              this.#version += 1;
+              this.onDeleted();
+            }
+            await client.delete(keys, options);
+          } finally {
+            this.#version += 1;
+            this.onDeleted();
+          }
+        }),
       copy: (from, to, options) =>
         request('copy', async (client) => {
           if (client.copy === undefined) throw new Error('the memory client can copy');
@@ -140,6 +224,11 @@ export class Bucket {
     };
   }
 
+  /** Age of an object that was written at `modifiedAt`. */
+  ageMs(modifiedAt: Date): number {
+    return this.#serverMs + this.#time.nowMs - modifiedAt.getTime();
+  }
+
   /** A client for checks: it answers at once, and never fails. */
   observer(): ReplicaClient {
     return this.#core.memoryClient({ name: this.name, store: this.store });
@@ -147,6 +236,7 @@ export class Bucket {
 
   #replaceBy(objects: Objects): void {
     const before = new Map(this.store.objects);
+    this.#version += 1;
     this.store.objects.clear();
     for (const [key, object] of objects) this.store.objects.set(key, object);
     this.#older = new Map(objects); // a stale listing shows nothing that was lost
@@ -154,7 +244,7 @@ export class Bucket {
     if (hasLost) this.#damagedAt = this.#time.nowMs;
   }
 
-  #nextFault(on: Fault['on']): Fault | undefined {
+  #nextFault(on: Fault['on'], random: Random): Fault | undefined {
     const code = 'REPLICA_UNAVAILABLE';
     const error = new this.#core.ReplicationError(code, `${on} at ${this.name}: connection reset`);
     switch (this.#condition) {
@@ -163,11 +253,9 @@ export class Bucket {
       case 'hangs':
         return { on, error, at: 'hang' };
       case 'flaky': {
-        if (!this.#random.chance(FLAKY_CHANCE)) return undefined;
+        if (!random.chance(FLAKY_CHANCE)) return undefined;
         const isStream = on === 'list' || on === 'get';
-        const at = isStream
-          ? this.#random.pick(['before', 0, 1])
-          : this.#random.pick(['before', 'commit']);
+        const at = isStream ? random.pick(['before', 0, 1]) : random.pick(['before', 'commit']);
         return { on, error, at: at as NonNullable<Fault['at']> };
       }
       case 'works':

@@ -26,6 +26,8 @@ const NEEDS_SPACE: ReadonlySet<string> = new Set(['create', 'append', 'scratch',
 /** The disk. It outlives the processes that use it. */
 export class Disk {
   condition: DiskCondition = 'works';
+  /** Called after a file was renamed, or put back. */
+  onNamed: (file: string, bytes: Uint8Array) => void = () => undefined;
   readonly #random: Random;
   readonly #files: MemoryFiles = new MemoryFiles({ volumeBytes: VOLUME_BYTES });
   readonly #staging: string;
@@ -56,6 +58,7 @@ export class Disk {
     for (const [file, bytes] of kept) {
       if (how === 'all' || (how === 'some' && this.#random.chance(0.3))) continue;
       await this.#write(file, bytes);
+      this.onNamed(file, bytes);
     }
     return how === 'put back' ? 'an older copy was put back' : `${how} of them`;
   }
@@ -88,12 +91,16 @@ export class Disk {
         for (const [file, bytes] of await this.#read(at)) found.set(file, bytes);
         continue;
       }
-      const handle = await this.#files.open(at);
-      const bytes = new Uint8Array(await handle.sizeBytes());
-      await handle.readFully(bytes, 0);
-      found.set(at, bytes);
+      found.set(at, await this.read(at));
     }
     return found;
+  }
+
+  async read(file: string): Promise<Uint8Array> {
+    const handle = await this.#files.open(file);
+    const bytes = new Uint8Array(await handle.sizeBytes());
+    await handle.readFully(bytes, 0);
+    return bytes;
   }
 
   async #write(file: string, bytes: Uint8Array): Promise<void> {
@@ -162,7 +169,11 @@ export function filesOf(disk: Disk, process: SimulatedProcess): FileSystem {
     makeFolder: (folder) => call('makeFolder', folder, () => files.makeFolder(folder)),
     list: (folder) => call('list', folder, () => files.list(folder)),
     stat: (at) => call('stat', at, () => files.stat(at)),
-    rename: (from, to) => call('rename', from, () => files.rename(from, to)),
+    rename: (from, to) =>
+      call('rename', from, async () => {
+        await files.rename(from, to);
+        disk.onNamed(to, await disk.read(to));
+      }),
     remove: (at) => call('remove', at, () => files.remove(at)),
     syncFolder: (folder) => call('syncFolder', folder, () => files.syncFolder(folder)),
     volume: (folder) => call('volume', folder, () => files.volume(folder)),

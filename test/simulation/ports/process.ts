@@ -5,6 +5,7 @@
  */
 
 import fs from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import Database from 'better-sqlite3';
 import type { Random } from '../../../packages/core/test/support/random.ts';
 import { currentProcess, runIn, type VirtualTime } from './virtual-time.ts';
@@ -21,9 +22,13 @@ export class SimulatedProcess {
   readonly startedAt: number;
   readonly #random: Random;
   readonly #connections = new Map<Database.Database, Connection>();
+  /** Open files that are closed when it is killed. undefined: its files are not followed. */
+  descriptors: Set<number> | undefined;
+  handles: Set<FileHandle> | undefined;
   /** Calls of ports until it is killed. */
   #callsLeft = Infinity;
   #isDead = false;
+  #isDying = false;
   /** The call during which it was killed. */
   killedAt: string | undefined;
 
@@ -60,6 +65,24 @@ export class SimulatedProcess {
     if (this.#isDead) await new Promise<never>(() => undefined);
   }
 
+  /** Whether it may write to a file. It is killed at that call as at one of a port. */
+  mayWrite(): boolean {
+    if (this.#isDead) {
+      this.#isDying = false;
+      return false;
+    }
+    this.#callsLeft -= 1;
+    if (this.#callsLeft > 0) return true;
+    this.#die('a write');
+    this.#isDying = true;
+    return false;
+  }
+
+  /** Whether it was killed during a write that has just begun. */
+  get isDying(): boolean {
+    return this.#isDying;
+  }
+
   async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => void this.time.start(this, ms, resolve));
   }
@@ -69,6 +92,10 @@ export class SimulatedProcess {
     if (!this.#isDead) this.#die('no call');
     endConnections([...this.#connections.values()]);
     this.#connections.clear();
+    for (const descriptor of this.descriptors ?? []) fs.closeSync(descriptor);
+    this.descriptors?.clear();
+    for (const handle of this.handles ?? []) void handle.close().catch(() => undefined);
+    this.handles?.clear();
   }
 
   /** Remembers a connection to SQLite. */

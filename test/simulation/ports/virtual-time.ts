@@ -12,12 +12,17 @@ import timersPromises from 'node:timers/promises';
 import type { Clock } from '../../../packages/core/src/clock.ts';
 import type { TimerClock } from '../../../packages/core/src/store/timers.ts';
 import type { SimulatedProcess } from './process.ts';
+import { isComputing } from './web-crypto.ts';
 
 /** Each reading of the clock takes this long, so that a loop that waits for a time ends. */
 const READING_MS = 0.001;
+/** A clock that is ahead by more is wrong. */
+const SKEW_MS_MAX = 60_000;
 const WALL_START_MS = Date.UTC(2026, 0, 1);
 
 const realImmediate = timersPromises.setImmediate;
+/** Canceled timers are removed each time so many have run: some would wait for a day. */
+const SWEEP_TIMERS = 1_000;
 /** The simulated process that runs the current code; undefined in the simulation itself. */
 const current = new AsyncLocalStorage<SimulatedProcess>();
 
@@ -57,10 +62,11 @@ export class VirtualTime {
   #nowMs = 0;
   #fired = 0;
   #wasSetBack = false;
+  #wasWrong = false;
   /** Difference of the wall clock to the virtual time. A step of the clock changes it. */
   #wallMs = WALL_START_MS;
   /** In the order in which they run. */
-  readonly #timers: VirtualTimer[] = [];
+  #timers: VirtualTimer[] = [];
   /** Called with an error that was thrown by a timer of a process that runs. */
   onError: (error: unknown) => void = (error) => {
     throw error;
@@ -86,14 +92,27 @@ export class VirtualTime {
     },
   } satisfies Clock & TimerClock;
 
+  /** For processes that must not change the steps of others: reading it takes no time. */
+  readonly quietClock: TimerClock = {
+    now: () => Math.floor(this.#wallMs + this.#nowMs),
+    monotonic: () => this.#nowMs,
+    after: (ms, callback) => this.clock.after(ms, callback),
+  };
+
   /** Whether the wall clock was ever set back: ages of earlier files cannot be known then. */
   get wasSetBack(): boolean {
     return this.#wasSetBack;
   }
 
+  /** Whether the wall clock was ever set back, or far ahead: restore does not trust all times then. */
+  get wasWrong(): boolean {
+    return this.#wasWrong;
+  }
+
   stepWallClock(byMs: number): void {
     this.#wallMs += byMs;
     this.#wasSetBack ||= byMs < 0;
+    this.#wasWrong ||= byMs < 0 || byMs > SKEW_MS_MAX;
   }
 
   start(
@@ -105,6 +124,11 @@ export class VirtualTime {
     const timer = new VirtualTimer(process, this.#nowMs + delayMs, run, everyMs);
     this.#insert(timer);
     return timer;
+  }
+
+  /** Time passes, and nothing runs: the machine sleeps. Timers that are due meanwhile run after it. */
+  leap(ms: number): void {
+    this.#nowMs += ms;
   }
 
   /** Runs everything that is due within `ms`. Returns early once `until` holds. */
@@ -127,6 +151,7 @@ export class VirtualTime {
 
   #run(timer: VirtualTimer): void {
     this.#fired += 1;
+    if (this.#fired % SWEEP_TIMERS === 0) this.#timers = this.#timers.filter(isWaiting);
     if (timer.everyMs !== undefined) {
       timer.at = this.#nowMs + timer.everyMs;
       this.#insert(timer);
@@ -150,13 +175,17 @@ export class VirtualTime {
   }
 }
 
+function isWaiting({ isCanceled, process }: VirtualTimer): boolean {
+  return !isCanceled && !process.isDead;
+}
+
 /** Names that Node gives to file operations in progress. */
 const FILE_REQUESTS: ReadonlySet<string> = new Set(['FSReqPromise', 'FSReqCallback', 'CloseReq']);
 
-/** Lets all promises and all real file operations settle. */
+/** Lets all promises, all real file operations and those of Web Crypto settle. */
 async function settle(): Promise<void> {
   do await realImmediate();
-  while (process.getActiveResourcesInfo().some((name) => FILE_REQUESTS.has(name)));
+  while (isComputing() || process.getActiveResourcesInfo().some((name) => FILE_REQUESTS.has(name)));
 }
 
 /** Node waits for at least this long. */

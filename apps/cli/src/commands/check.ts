@@ -73,13 +73,15 @@ async function checkTarget(
   { logger, onFeature, onProgress, signal }: Context,
 ): Promise<CheckReport> {
   const { backend, config, path, target, partBytes, provider } = destination;
+  // The place itself is tested, with files that are not encrypted.
+  const plain = { ...destination, encryption: undefined };
   await using writing = new Destinations(logger, 'write');
   await using reading = new Destinations(logger, 'read');
   let connected: Pick<CheckOptions, 'destination' | 'reader'>;
   try {
     connected = {
-      destination: await writing.connect(destination, signal),
-      reader: await reading.connect(destination, signal),
+      destination: await writing.connect(plain, signal),
+      reader: await reading.connect(plain, signal),
     };
   } catch (error) {
     signal.throwIfAborted();

@@ -3,7 +3,7 @@
  * result, and prints it at once.
  */
 
-import { defaultMetaPath, drill, recordDrill } from '@sluice/core';
+import { recordDrill } from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
@@ -15,13 +15,12 @@ import {
   exitCodeOfDrills,
   type Drilled,
 } from '../drilling/describe.ts';
+import { drillOne, metaPathOf, type DrillRequest } from '../drilling/drill-one.ts';
 import { readDrillFlags, type DrillFlags } from '../drilling/flags.ts';
-import { requireLTXFiles } from '../drilling/layouts.ts';
 import { Scratch } from '../drilling/scratch.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
-import { sentFrom } from '../restoring/records.ts';
 import { select, type Selection } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';
 
@@ -47,7 +46,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     async (signal) => {
       for (const { database, destinations } of selections) {
         for (const destination of destinations) {
-          const one = await drillOne(job, database, destination, signal);
+          const one = await drillAndKeep(job, database, destination, signal);
           drilled.push(one);
           if (args.has('json')) continue;
           shell.stdout.write(secrets.clean(describeDrill(one, flags)));
@@ -71,54 +70,34 @@ async function selectAll(args: Arguments, shell: Shell): Promise<Selection[]> {
   return selections;
 }
 
-async function drillOne(
+async function drillAndKeep(
   { shell, flags, scratch, connections, logger }: Job,
   database: DatabaseConfig | undefined,
   destination: DestinationConfig,
   signal: AbortSignal,
 ): Promise<Drilled> {
   const { name, type, target } = destination;
-  const { path } = database?.options ?? {};
-  const metaPath = path && (database?.options.metaPath ?? defaultMetaPath(path));
-  const live = path && metaPath ? { path, metaPath } : undefined;
-  const sent = path ? await sentFrom(database, path, logger)(destination) : undefined;
   const bar = new ProgressBar(`drilling ${name}`, shell.stderr);
+  const onProgress: DrillRequest['onProgress'] = ({ doneBytes, totalBytes }) => {
+    bar.update(doneBytes, totalBytes);
+  };
+  const common = { ...flags, database, destination, connections, logger, onProgress, signal };
   const report = await scratch
-    .use(async (folder) =>
-      drill({
-        ...flags,
-        name: `${name} (${target})`,
-        open: async (opening) => {
-          const { target: wanted } = flags;
-          await requireLTXFiles(destination, {
-            connections,
-            target: wanted,
-            sent,
-            signal: opening,
-          });
-          return await connections.open(destination, opening);
-        },
-        folder,
-        sent,
-        live,
-        onProgress: ({ doneBytes, totalBytes }) => bar.update(doneBytes, totalBytes),
-        signal,
-      }),
-    )
+    .use(async (folder) => drillOne({ ...common, examinationMsMax: 'none', folder }))
     .finally(() => bar.end());
-  if (metaPath) await keep(metaPath, destination, report, logger);
-  return { database: path, name, type, target, report };
+  if (database !== undefined) await keep(metaPathOf(database), destination, report, logger);
+  return { database: database?.options.path, name, type, target, report };
 }
 
 /** The result was printed, so a failure here is only a warning. */
 async function keep(
   folder: string,
-  destination: DestinationConfig,
+  { name, target }: DestinationConfig,
   report: Drilled['report'],
   logger: Logger,
 ): Promise<void> {
   try {
-    const kept = await recordDrill(folder, destination, report);
+    const kept = await recordDrill(folder, { name, target, startedBy: 'command' }, report);
     if (kept === 'recorded') return;
     logger.warn(`the result is not kept for "sluice status": there is no staging folder ${folder}`);
   } catch (error) {

@@ -1,5 +1,7 @@
 /** sluice replicate: reads the configuration, restores missing databases, and replicates. */
 
+import path from 'node:path';
+import { refuseWarmCopy } from '@sluice/core';
 import { usageError, type Arguments } from '../args.ts';
 import { checkCommand } from '../child.ts';
 import { applyCredentials } from '../config/credentials.ts';
@@ -8,6 +10,7 @@ import type { Config } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
 import { runDaemon } from '../daemon/daemon.ts';
 import { runUnderInit } from '../daemon/init.ts';
+import type { ConfigFile } from '../drilling/order.ts';
 import { createLogger, toLogLevel, type LogLevel } from '../log.ts';
 import type { Shell } from '../shell.ts';
 
@@ -19,7 +22,14 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   if (args.has('once') && command !== undefined) {
     throw usageError(args.command, '-once ends by itself and cannot be used with -exec');
   }
+  if (args.has('enforce-retention') && !args.has('once')) {
+    throw usageError(
+      args.command,
+      '-enforce-retention needs -once; otherwise it is always enforced',
+    );
+  }
   if (command !== undefined) checkCommand(command); // before anything starts
+  for (const { options } of config.databases) await refuseWarmCopy(options.path);
   const { stdout, stderr, secrets } = shell;
   // With -json, stdout is reserved for the report.
   const isForStderr = config.log.to === 'stderr' || args.has('json');
@@ -34,9 +44,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   return await runDaemon({
     config,
     mode: args.has('once') ? 'once' : 'until-stopped',
+    retention: args.has('enforce-retention') ? 'enforce' : undefined,
     command,
+    foreign: args.has('take-over') ? 'take over' : 'refuse',
+    held: args.has('no-wait') ? 'refuse' : 'wait',
     restoreMissing: args.has('restore-if-db-not-exists') ? 'all' : 'as-configured',
     report: args.has('json') ? 'json' : 'log',
+    configFile: args.positionals.length > 0 ? undefined : configFileOf(config, args),
     environment: inherited,
     shell,
     logger,
@@ -58,6 +72,12 @@ async function readConfigOf(args: Arguments, shell: Shell): Promise<Config> {
   applyCredentials(shell);
   const { environment, secrets } = shell;
   return await readCommandLine(database, urls, { environment, secrets });
+}
+
+/** Absolute, because a later reader may have another working directory. */
+function configFileOf({ source }: Config, args: Arguments): ConfigFile {
+  const variables = args.has('no-expand-env') ? 'leave' : 'expand';
+  return { file: path.resolve(source), variables };
 }
 
 function levelOf(args: Arguments, config: Config): LogLevel {

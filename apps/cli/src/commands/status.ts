@@ -17,10 +17,12 @@ import {
   describeDatabase,
   describeDestination,
   healthOf,
+  withDrillProblems,
   type DatabaseRow,
   type DestinationRow,
 } from '../status/describe.ts';
-import { describeLastDrill, readLastDrills } from '../status/drills.ts';
+import { describeLastDrill, describeNoDrill, readLastDrills } from '../status/drills.ts';
+import { describeScrub, readLastScrubs } from '../status/scrubs.ts';
 import { listHighest, type Listed } from '../status/listing.ts';
 import { readLocal } from '../status/local.ts';
 
@@ -36,7 +38,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     Promise.all(databases.map((database) => describe(database, connections, signal))),
   );
   if (args.has('json')) printJSON(shell, rows);
-  else print(rows, shell);
+  else print(rows, databases, shell);
   const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
   return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
 }
@@ -59,8 +61,9 @@ async function describe(
       }
     }),
   );
-  const health = healthOf(await readLocal(database.options));
   const drills = await readLastDrills(database);
+  const health = withDrillProblems(healthOf(await readLocal(database.options)), drills);
+  const scrubs = await readLastScrubs(database);
   const now = new Date();
   return describeDatabase(
     health,
@@ -70,13 +73,19 @@ async function describe(
         before,
         now,
         drill: drills.get(destination.name),
+        scrub: scrubs.get(destination.name),
+        drillEveryMs: database.drills[destination.name]?.everyMs,
       }),
     ),
   );
 }
 
-function print(rows: readonly DatabaseRow[], shell: Shell): void {
-  for (const row of rows) {
+function print(
+  rows: readonly DatabaseRow[],
+  databases: readonly DatabaseConfig[],
+  shell: Shell,
+): void {
+  for (const [index, row] of rows.entries()) {
     const { database, status, local_txid: txid, wal_size: walSize, replicator, error } = row;
     const isListed = error === undefined || row.problems.includes(error); // printed below
     const why = isListed ? '' : `: ${error}`;
@@ -88,8 +97,11 @@ function print(rows: readonly DatabaseRow[], shell: Shell): void {
       ['  destination', 'state', 'lag', 'txid', 'fencing', 'last success', 'last error'],
       row.destinations.map(toCells),
     );
-    for (const { name, drill } of row.destinations) {
+    for (const { name, drill, scrub } of row.destinations) {
+      if (scrub !== undefined) shell.stdout.write(`  ${describeScrub(name, scrub)}\n`);
+      const everyMs = databases[index]?.drills[name]?.everyMs;
       if (drill !== undefined) shell.stdout.write(`  ${describeLastDrill(name, drill)}\n`);
+      else if (everyMs !== undefined) shell.stdout.write(`  ${describeNoDrill(name, everyMs)}\n`);
     }
     for (const problem of row.problems) shell.stdout.write(`  ! ${problem}\n`);
   }

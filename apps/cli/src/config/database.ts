@@ -2,14 +2,33 @@
 
 import type { DatabaseOptions } from '@sluice/core';
 import { isMap, validate } from '@sluice/core/config';
+import { drillSettings, type DrillSettings } from './fields/drill.ts';
+import { leaseOf } from './fields/lease.ts';
+import { scrubSettings } from './fields/scrub.ts';
 import type { DatabaseConfig, DestinationConfig } from './model.ts';
 import { spell, type Path } from './problems.ts';
 import { readReplica, type ReadReplica, type ReplicaContext } from './replica.ts';
+import { retentionOf } from './fields/retention.ts';
 import { DATABASE, DATABASE_PLACE, type DatabaseSection, type TopSection } from './schema.ts';
 import { readSection, withoutLitestream, type Section } from './section.ts';
 
+const DAY_MS = 24 * 3_600_000;
+
 export interface DatabaseContext extends ReplicaContext {
-  readonly defaults: Pick<TopSection, 'max-lag' | 'snapshot'>;
+  readonly defaults: Pick<
+    TopSection,
+    | 'drill'
+    | 'l0-retention'
+    | 'lease'
+    | 'levels'
+    | 'max-lag'
+    | 'retention'
+    | 'scrub'
+    | 'snapshot'
+    | 'validation'
+    | 'validation-interval'
+    | 'verify-compaction'
+  >;
 }
 
 export interface ReadDatabase {
@@ -37,20 +56,61 @@ export async function readDatabase(
   const read = readSection(DATABASE, whole, path, { problems, what: 'a database' });
   const place = read ?? placeOf(section);
   if (place === undefined || isFolder) return undefined;
-  const options = {
+  const options: Partial<DatabaseOptions> & { readonly path: string } = {
     path: place.path,
     ...(place['meta-path'] === undefined ? {} : { metaPath: place['meta-path'] }),
     ...(read === undefined ? {} : optionsOf(read, replicas, defaults)),
   };
+  const { snapshotAtMinutes, snapshotIntervalMs = DAY_MS } = options;
+  if (snapshotAtMinutes !== undefined && snapshotIntervalMs < DAY_MS) {
+    const message = `${spell(path)}: snapshot.at needs a snapshot.interval of at least 24h`;
+    problems.add([...path, 'snapshot'], message);
+  }
+  if (replicas.length > 0 && replicas.every(({ destination }) => destination.enabled === false)) {
+    const message = `${spell(path)}: every destination has enabled: false, so nothing would be backed up`;
+    problems.add(path, `${message}; enable one, or remove the database`);
+  }
+  const destinations = nameAll(
+    replicas.map(({ name, destination, lease, retention, syncIntervalMs }) => ({
+      ...destination,
+      name,
+      syncIntervalMs,
+      lease: leaseOf(lease, read?.lease, defaults.lease),
+      retention: retentionOf({
+        replica: retention,
+        database: read?.snapshot.retention,
+        top: defaults.retention,
+        snapshots: defaults.snapshot.retention,
+        l0RetentionMs: defaults['l0-retention'],
+        levels: defaults.levels?.length,
+      }),
+    })),
+  );
   return {
     config: {
       options,
       restoreIfMissing: read?.['restore-if-db-not-exists'] ?? false,
-      destinations: nameAll(replicas.map(({ name, destination }) => ({ ...destination, name }))),
+      destinations,
+      drills: drillsOf(destinations, replicas, read, defaults),
+      scrub: scrubSettings(read?.scrub, defaults.scrub),
     },
     path,
     replicas,
   };
+}
+
+function drillsOf(
+  destinations: readonly DestinationConfig[],
+  replicas: readonly ReadReplica[],
+  read: DatabaseSection | undefined,
+  { drill: top, ...defaults }: DatabaseContext['defaults'],
+): DatabaseConfig['drills'] {
+  const validation = defaults['validation-interval'] ?? defaults.validation.interval;
+  const drills = destinations.map(({ name }, index): [string, DrillSettings | undefined] => {
+    const own = replicas[index]?.validationIntervalMs;
+    return [name, drillSettings({ own, database: read?.drill, top, validation })];
+  });
+  return Object.fromEntries(drills.filter((each): each is [string, DrillSettings] => !!each[1]));
 }
 
 function placeOf(section: Section): { path: string; 'meta-path'?: string | undefined } | undefined {
@@ -59,13 +119,18 @@ function placeOf(section: Section): { path: string; 'meta-path'?: string | undef
   return result.kind === 'valid' ? result.value : undefined;
 }
 
+/** Options that core completes if they are not set. */
+type Defaulted = 'syncIntervalMs' | 'levels';
+
 function optionsOf(
   read: DatabaseSection,
   replicas: readonly ReadReplica[],
   defaults: DatabaseContext['defaults'],
-): Omit<DatabaseOptions, 'path' | 'metaPath' | 'syncIntervalMs'> & { syncIntervalMs?: number } {
-  // The same file is sent to all destinations, so the shortest interval applies to all.
-  const syncIntervalMs = least(replicas.map((replica) => replica.syncIntervalMs));
+): Omit<DatabaseOptions, 'path' | 'metaPath' | Defaulted> &
+  Partial<Pick<DatabaseOptions, Defaulted>> {
+  // A file is made once for all destinations; those with a longer interval get merged files.
+  const enabled = replicas.filter(({ destination }) => destination.enabled !== false);
+  const syncIntervalMs = least(enabled.map((replica) => replica.syncIntervalMs));
   return {
     ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
     monitorIntervalMs: read['monitor-interval'],
@@ -75,11 +140,15 @@ function optionsOf(
     busyTimeoutMs: read['busy-timeout'],
     stagingMaxBytes: read['staging-max-bytes'],
     snapshotIntervalMs:
-      least(replicas.map((replica) => replica.snapshotIntervalMs)) ??
+      least(enabled.map((replica) => replica.snapshotIntervalMs)) ??
       read.snapshot.interval ??
       defaults.snapshot.interval,
+    snapshotAtMinutes: read.snapshot.at ?? defaults.snapshot.at,
+    snapshotMaxAgeMs: read.snapshot['max-age'] ?? defaults.snapshot['max-age'],
     maxLagMs: read['max-lag'] ?? defaults['max-lag'],
     pageEncoding: read['page-encoding'],
+    verifyCompaction: defaults['verify-compaction'],
+    ...(defaults.levels === undefined ? {} : { levels: defaults.levels }),
   };
 }
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { readTextFile } from '../read-file.ts';
+import type { ConfigFile } from '../drilling/order.ts';
 import type { Shell } from '../shell.ts';
 import { applyCredentials } from './credentials.ts';
 import type { Config } from './model.ts';
@@ -17,13 +18,21 @@ export async function loadConfig(args: Arguments, shell: Shell): Promise<Config>
   // Show which default path was used.
   if (how === 'found')
     shell.stderr.write(`sluice: using the configuration ${path.resolve(file)}\n`);
-  return await readConfig(readText(file), {
-    source: file,
-    folder: path.dirname(path.resolve(file)),
-    environment: shell.environment,
-    variables: args.has('no-expand-env') ? 'leave' : 'expand',
-    secrets: shell.secrets,
-  });
+  const variables = args.has('no-expand-env') ? 'leave' : 'expand';
+  return await readFrom({ file, variables }, shell);
+}
+
+/** Reads a configuration whose path is known. Errors as above. */
+export async function readConfigFile(config: ConfigFile, shell: Shell): Promise<Config> {
+  applyCredentials(shell);
+  return await readFrom(config, shell);
+}
+
+/** Whether a configuration is named, or exists at a default path. */
+export function hasConfig(args: Arguments, { environment, configPaths }: Shell): boolean {
+  const { SLUICE_CONFIG: ours, LITESTREAM_CONFIG: theirs } = environment;
+  const isNamed = [args.text('config'), ours, theirs].some((file) => (file ?? '') !== '');
+  return isNamed || configPaths.some((place) => fs.existsSync(place));
 }
 
 interface FoundConfig {
@@ -43,7 +52,17 @@ function findConfig(given: string | undefined, shell: Shell): FoundConfig {
   );
 }
 
-function readText(file: string): string {
+async function readFrom({ file, variables }: ConfigFile, shell: Shell): Promise<Config> {
+  return await readConfig(textOf(file), {
+    source: file,
+    folder: path.dirname(path.resolve(file)),
+    environment: shell.environment,
+    variables,
+    secrets: shell.secrets,
+  });
+}
+
+function textOf(file: string): string {
   try {
     return readTextFile(file);
   } catch (error) {

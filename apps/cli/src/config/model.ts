@@ -1,9 +1,20 @@
 /** A validated configuration. */
 
-import type { DatabaseOptions } from '@sluice/core';
+import type { DatabaseOptions, LeaseSettings, RateLimits, RetentionPolicy } from '@sluice/core';
 import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
+import type { DrillSettings } from './fields/drill.ts';
+import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
+
+/** How the files of a destination are encrypted. Plain data. */
+export interface EncryptionConfig {
+  readonly recipients: readonly string[];
+  /** Private keys from the configuration and the environment. */
+  readonly identities: readonly string[];
+  readonly identityFile?: string | undefined;
+  readonly identityCommand?: string | undefined;
+}
 
 export interface DestinationConfig extends DestinationDescription {
   /** Unique among the destinations of its database. */
@@ -15,12 +26,28 @@ export interface DestinationConfig extends DestinationDescription {
   readonly path: string;
   /** Equal for two destinations that would write to the same place. */
   readonly place: string;
+  /** Undefined if files are stored as they are. */
+  readonly encryption?: EncryptionConfig | undefined;
+  /** Default true. If false, nothing is sent there; it is only read. */
+  readonly enabled?: boolean | undefined;
+  /** Time between uploads there. */
+  readonly syncIntervalMs?: number | undefined;
+  /** What may be sent there; undefined: no limit. */
+  readonly limits?: RateLimits | undefined;
+  /** The lease that its writer holds; undefined: none. */
+  readonly lease?: LeaseSettings | undefined;
+  /** What is kept there; undefined: everything. */
+  readonly retention?: RetentionPolicy | undefined;
 }
 
 export interface DatabaseConfig {
   readonly options: Partial<DatabaseOptions> & { readonly path: string };
   readonly restoreIfMissing: boolean;
   readonly destinations: readonly DestinationConfig[];
+  /** Of the destinations that are drilled in the background, by name. */
+  readonly drills: Readonly<Record<string, DrillSettings>>;
+  /** Undefined if its destinations are not scrubbed in the background. */
+  readonly scrub?: ScrubSettings | undefined;
 }
 
 export interface LogConfig {

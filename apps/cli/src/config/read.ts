@@ -42,7 +42,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
   const publicKeys = new Set(
     [TOP, DATABASE, REPLICA]
       .flatMap(({ shape }) => Object.keys(shape))
-      .filter((key) => key !== 'url'),
+      .filter((key) => !['url', 'encryption', 'age'].includes(key)),
   );
   const written = asMap(file.root, problems);
   const { read, section } = await readTop(written, options.folder, problems, notes);
@@ -50,6 +50,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     folder: options.folder,
     top: section,
     intervals: read,
+    encryption: read,
     defaults: read,
     problems,
     notes,

@@ -22,10 +22,13 @@ import {
   canBeInFile,
   typesByKey,
 } from './defaults.ts';
-import type { DestinationConfig } from './model.ts';
+import { identitiesOfEnvironment, readEncryption } from './encryption.ts';
+import type { DestinationConfig, EncryptionConfig } from './model.ts';
 import { natural } from './natural.ts';
 import { spell, type Path, type Problems } from './problems.ts';
-import { REPLICA, type TopSection } from './schema.ts';
+import { limitsOf } from './fields/limits.ts';
+import type { RetentionKeys } from './fields/retention.ts';
+import { REPLICA, type ReplicaSection, type TopSection } from './schema.ts';
 import { readSection, withoutLitestream, type Note, type Section } from './section.ts';
 import { readSecretFile } from './variables.ts';
 
@@ -35,6 +38,8 @@ export interface ReplicaContext {
   /** The top level as written, with defaults for destinations. */
   readonly top: Section;
   readonly intervals: Pick<TopSection, 'sync-interval' | 'snapshot-interval'>;
+  /** For destinations without their own. */
+  readonly encryption: Pick<TopSection, 'encryption' | 'age'>;
   readonly problems: Problems;
   readonly notes: Note[];
   readonly secrets: Secrets;
@@ -52,6 +57,9 @@ export interface ReadReplica {
   readonly name: string | undefined;
   readonly syncIntervalMs: number;
   readonly snapshotIntervalMs: number | undefined;
+  readonly lease: ReplicaSection['lease'];
+  readonly retention: RetentionKeys | undefined;
+  readonly validationIntervalMs: number | undefined;
 }
 
 const OWN_KEYS = Object.keys(REPLICA.shape);
@@ -74,14 +82,29 @@ export async function readReplica(
   const read = readSection(REPLICA, common, path, { problems, what: 'a destination' });
   if (kind === undefined) return undefined;
   const destination = await readDestination(kind, own, path, context);
+  const encryption = read && (await readEncryptionOf(read, path, context));
   if (read === undefined || destination === undefined || problems.count > before) return undefined;
   return {
-    destination,
+    destination: { ...destination, encryption, enabled: read.enabled, limits: limitsOf(read) },
     path,
     name: read.name,
     syncIntervalMs: read['sync-interval'] ?? intervals['sync-interval'],
     snapshotIntervalMs: read['snapshot-interval'] ?? intervals['snapshot-interval'],
+    lease: read.lease,
+    retention: read.retention,
+    validationIntervalMs: read['validation-interval'],
   };
+}
+
+async function readEncryptionOf(
+  read: ReplicaSection,
+  path: Path,
+  context: ReplicaContext,
+): Promise<EncryptionConfig | undefined> {
+  const hasOwn = read.encryption !== undefined || read.age !== undefined;
+  return hasOwn
+    ? await readEncryption(read, path, context)
+    : await readEncryption(context.encryption, [], context);
 }
 
 /** A destination given by URL on a command line. CONFIG_INVALID if it is invalid. */
@@ -94,7 +117,9 @@ export async function destinationFromURL(
   const { type, url } = splitURL(text);
   const backend = await loadBackend(type, folder);
   const input = withCredentials(type, readURL(backend, url, bareURL(text)) as object, environment);
-  return { name: type, ...describe(backend, type, input, secrets) };
+  const identities = identitiesOfEnvironment(environment, secrets);
+  const encryption = identities.length === 0 ? undefined : { recipients: [], identities };
+  return { name: type, ...describe(backend, type, input, secrets), encryption };
 }
 
 interface Kind {

@@ -4,8 +4,8 @@
  */
 
 import path from 'node:path';
-import { DATABASE_DEFAULTS } from '@sluice/core';
-import { expandHome, messageOf } from '@sluice/core/backend';
+import { DATABASE_DEFAULTS, parseTimeOfDay, RETENTION_DEFAULTS } from '@sluice/core';
+import { expandHome } from '@sluice/core/backend';
 import { formatBytes, formatDuration, isMap } from '@sluice/core/config';
 import {
   boolean,
@@ -23,7 +23,14 @@ import {
 import { z } from 'zod';
 import { parseAddress } from '../address.ts';
 import { hasControlCharacter } from '../control-characters.ts';
-import { splitWords } from '../shell-words.ts';
+import { problemWithCommand } from './fields/command-line.ts';
+import { ENCRYPTION } from './fields/encryption.ts';
+import { levels } from './fields/levels.ts';
+import { leaseSection } from './fields/lease.ts';
+import { LIMITS } from './fields/limits.ts';
+import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
+import { drillInterval, drillSection } from './fields/drill.ts';
+import { scrubSection } from './fields/scrub.ts';
 
 /** Shorter intervals only waste processor time. */
 const INTERVAL_MS_MIN = 10;
@@ -31,6 +38,8 @@ const INTERVAL_MS_MIN = 10;
 const SNAPSHOT_INTERVAL_MS_MIN = 1_000;
 /** Shorter values would include the normal delay between two polls. */
 const MAX_LAG_MS_MIN = 1_000;
+/** Each replacement copies the whole database. Lifecycle rules count days. */
+const SNAPSHOT_MAX_AGE_MS_MIN = 3_600_000;
 const STAGING_BYTES_MIN = 1024 ** 2;
 
 const ms = formatDuration;
@@ -41,10 +50,33 @@ const snapshotInterval = (
   example: string,
   options: FieldOptions = {},
 ): ConfigField<number> => duration(help, { example, min: SNAPSHOT_INTERVAL_MS_MIN, ...options });
+const retention = (defaultText: string): ConfigField<number> =>
+  duration('how long states can be restored; see retention', {
+    example: '168h',
+    min: RETENTION_MS_MIN,
+    defaultText,
+  });
+const snapshotAt = (defaultText: string): ConfigField<number | undefined> =>
+  text('local time of full snapshots, once a day or less often', {
+    example: '03:00',
+    defaultText,
+    check: (written) =>
+      parseTimeOfDay(written) === undefined
+        ? `must be a time of day such as 03:00, not ${JSON.stringify(written)}`
+        : undefined,
+  }).transform(parseTimeOfDay);
+const snapshotMaxAge = (defaultText: string): ConfigField<number> =>
+  duration(
+    'where nothing is deleted: a full snapshot that is older than this is replaced although nothing has changed, so that a lifecycle rule does not delete the only one',
+    { example: '168h', min: SNAPSHOT_MAX_AGE_MS_MIN, defaultText },
+  );
 const maxLag = (help: string, defaultText?: string): ConfigField<number> =>
   duration(help, { example: '5m', min: MAX_LAG_MS_MIN, defaultText });
 const syncInterval = (help: string, options: FieldOptions = {}): ConfigField<number> =>
   duration(help, { example: '500ms', min: INTERVAL_MS_MIN, ...options });
+
+const validationInterval = (help: string, defaultText: string): ConfigField<number> =>
+  drillInterval(help, { example: '6h', defaultText });
 
 /** Items are read individually in database.ts. */
 const list = (help: string): ConfigField<readonly unknown[]> =>
@@ -88,8 +120,21 @@ export const TOP = z.strictObject({
       interval: snapshotInterval('time between full snapshots', '12h').prefault(
         ms(standard.snapshotIntervalMs),
       ),
+      at: snapshotAt('any time').optional(),
+      'max-age': snapshotMaxAge('never').optional(),
+      retention: retention(ms(RETENTION_DEFAULTS.retentionMs)).optional(),
     })
     .prefault({}),
+  retention: retentionField('all destinations').optional(),
+  'l0-retention': duration(
+    'minimum age of a file of level 0 that is deleted because it is merged; at least an hour passes after the merge (0: it stays as long as its state)',
+    { example: '24h' },
+  ).prefault(ms(RETENTION_DEFAULTS.l0RetentionMs)),
+  levels: levels().optional(),
+  'verify-compaction': boolean(
+    'compare each merged file with the files that it was made of, before these may be removed',
+    { example: false },
+  ).prefault(standard.verifyCompaction),
   'shutdown-sync-timeout': duration(
     'at shutdown, how long to retry a destination after its first failure if nothing succeeds in between (0: one attempt); a destination that does not respond at all gets twice as long, 10 s to 60 s',
     { example: '45s' },
@@ -105,6 +150,19 @@ export const TOP = z.strictObject({
     ms(standard.syncIntervalMs),
   ),
   'snapshot-interval': snapshotInterval('default for all destinations', '6h').optional(),
+  lease: leaseSection('no lease'),
+  drill: drillSection(),
+  scrub: scrubSection(),
+  validation: z
+    .strictObject({
+      interval: validationInterval('like drill.every, as in Litestream 0.5', 'off').optional(),
+    })
+    .prefault({}),
+  'validation-interval': validationInterval(
+    'like drill.every; default for all destinations',
+    'validation.interval',
+  ).optional(),
+  ...ENCRYPTION,
 });
 
 export type TopSection = z.output<typeof TOP>;
@@ -166,8 +224,16 @@ export const DATABASE = z.strictObject({
       interval: snapshotInterval('time between full snapshots of this database', '6h', {
         defaultText: 'top-level snapshot.interval',
       }).optional(),
+      at: snapshotAt('top-level snapshot.at').optional(),
+      'max-age': snapshotMaxAge('top-level snapshot.max-age').optional(),
+      retention: retention(
+        'top-level retention, otherwise top-level snapshot.retention',
+      ).optional(),
     })
     .prefault({}),
+  lease: leaseSection('top-level lease.ttl'),
+  drill: drillSection('top-level'),
+  scrub: scrubSection('top-level'),
   replica: field(
     {
       type: 'object',
@@ -200,25 +266,27 @@ export const REPLICA = z.strictObject({
   }).optional(),
   path: text('folder of this database at the destination', { example: '/backup/other' }).optional(),
   url: text('type, place and settings in one URL', { example: 's3://bucket/app' }).optional(),
-  'sync-interval': syncInterval('average time between files; see below', {
+  'sync-interval': syncInterval('average time between uploads; see below', {
     defaultText: 'top-level sync-interval',
   }).optional(),
   'snapshot-interval': snapshotInterval('like snapshot.interval; see below', '6h', {
     defaultText: 'top-level snapshot-interval, otherwise snapshot.interval',
   }).optional(),
+  ...LIMITS,
+  lease: leaseSection('lease.ttl of the database'),
+  retention: retentionField('this destination').optional(),
+  'validation-interval': validationInterval(
+    'drill.every of this destination',
+    'drill.every',
+  ).optional(),
+  ...ENCRYPTION,
 });
+
+export type ReplicaSection = z.output<typeof REPLICA>;
 
 /** The absolute path, which identifies the database everywhere. */
 export function toDatabasePath(written: string): string {
   return path.resolve(expandHome(written.replace(SQLITE_SCHEME, '')));
-}
-
-function problemWithCommand(written: string): string | undefined {
-  try {
-    return splitWords(written).length === 0 ? 'has no command' : undefined;
-  } catch (error) {
-    return `cannot be run: ${messageOf(error)}`;
-  }
 }
 
 function problemWithPath(written: string): string | undefined {

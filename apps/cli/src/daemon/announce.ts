@@ -9,18 +9,49 @@ import { namesOf } from '../each-destination.ts';
 export function announce(config: Config, version: string, logger: Logger): void {
   const { source } = config;
   logger.info(`sluice ${version} starts as process ${process.pid}`, { config: source });
-  for (const { options, destinations } of config.databases) {
+  for (const { options, destinations: all } of config.databases) {
+    const destinations = all.filter(({ enabled }) => enabled !== false);
     const syncIntervalMs = options.syncIntervalMs ?? DATABASE_DEFAULTS.syncIntervalMs;
     const to = namesOf(destinations);
     logger.info(`replicating ${options.path} to ${to}`, {
       db: options.path,
       syncInterval: formatDuration(syncIntervalMs),
     });
+    for (const { name, enabled } of all) {
+      if (enabled !== false) continue;
+      logger.info(`nothing is sent to ${name}: it has enabled: false`, { db: options.path });
+    }
+    for (const { name, encryption } of destinations) {
+      if (encryption === undefined) continue;
+      const count = encryption.recipients.length;
+      const recipients = count === 1 ? '1 recipient' : `${count} recipients`;
+      logger.info(
+        `${name}: files are encrypted for ${recipients}; their names, sizes and times stay visible`,
+        { db: options.path },
+      );
+    }
   }
   logger.info(
     'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
       'up to a sync interval later if many come in a row, plus the time of the upload',
   );
-  logger.info('this version deletes nothing at the destinations, so their history keeps growing');
+  for (const line of describeRetention(config)) logger.info(line);
   for (const note of config.notes) logger.warn(note);
+}
+
+/** One line for each retention, with the names of its destinations. */
+function describeRetention({ databases }: Config): string[] {
+  const names = new Map<number | undefined, Set<string>>();
+  for (const { name, retention } of databases.flatMap(({ destinations }) => destinations)) {
+    const key = retention?.retentionMs;
+    names.set(key, (names.get(key) ?? new Set()).add(name));
+  }
+  return [...names].map(([retentionMs, at]) => {
+    const where = [...at].join(', ');
+    if (retentionMs === undefined) return `nothing is ever deleted at ${where}`;
+    return (
+      `states of the last ${formatDuration(retentionMs)} are kept at ${where} ` +
+      '(after an hour, one for each interval of level 1); older files are deleted'
+    );
+  });
 }

@@ -3,28 +3,36 @@
  * and ends.
  *
  *  reason to end                     exit code
- *  -once: everything is sent         0, or `behind`
+ *  -once: everything is sent         0, `behind`, or `fenced`
  *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`; before restores are done, 128 + its number
  *  the child of -exec has ended      the child's; if that is 0: 0, or `behind`
  *  a second of these, at any time    128 + its number, at once
+ *  -no-wait: another one has a lease `fenced`, at once
  *  an invariant is broken            1, at once: a process with corrupt state must not go on
+ *  nobody caught an error            the same, unless it escaped from a destination's backend
  */
 
-import { replicate, type Replicator } from '@sluice/core';
+import fs from 'node:fs';
+import { dropRepeats, replicate, type ReplicaTarget, type Replicator } from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
-import { dropRepeats } from '../drop-repeats.ts';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
+import type { ConfigFile } from '../drilling/order.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
 import type { LastDrills } from '../metrics-registry.ts';
 import type { MetricsServer } from '../metrics.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
+import { BackgroundScrubs, DamageReport } from '../scrubbing/background.ts';
 import { readLastDrills } from '../status/drills.ts';
+import { readLastScrubs } from '../status/scrubs.ts';
 import { readVersion } from '../version.ts';
+import type { BackgroundDrills } from './drills.ts';
+import { handleEscapedErrors } from './escaped-errors.ts';
 import { announce } from './announce.ts';
+import { controlCommands } from './control-commands.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import { restoreMissing } from './restore-missing.ts';
 import { Stop } from './stop.ts';
@@ -32,10 +40,18 @@ import { Stop } from './stop.ts';
 export interface DaemonOptions {
   readonly config: Config;
   readonly mode: 'once' | 'until-stopped';
+  /** With `once`: delete what has passed its retention. */
+  readonly retention?: 'enforce' | undefined;
   /** Command line of the child. */
   readonly command: string | undefined;
+  /** What to do with replicas that belong to another replicator. */
+  readonly foreign: 'refuse' | 'take over';
+  /** What to do while another replicator holds a lease. */
+  readonly held: 'wait' | 'refuse';
   readonly restoreMissing: 'all' | 'as-configured';
   readonly report: 'json' | 'log';
+  /** undefined if the configuration is a command line. */
+  readonly configFile: ConfigFile | undefined;
   /** Environment of the child. */
   readonly environment: Environment;
   readonly shell: Shell;
@@ -44,11 +60,13 @@ export interface DaemonOptions {
 
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
+  handleEscapedErrors(options.shell, dropRepeats(logger));
   const stop = new Stop(logger);
   await using connections = new Destinations(logger, 'write');
   await using readConnections = new Destinations(logger, 'read');
   try {
-    announce(config, await readVersion(), logger);
+    const version = await readVersion();
+    announce(config, version, logger);
     const restoring = restoreMissing(config, options.restoreMissing, {
       connections: readConnections,
       logger,
@@ -59,7 +77,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     restored.catch(() => undefined); // awaited once there is something to close
     // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
-    return await replicateUntilEnd(options, connections, stop, restoring);
+    return await replicateUntilEnd(options, connections, stop, { restoring, version });
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // replication has not started
     throw error;
@@ -70,18 +88,25 @@ async function replicateUntilEnd(
   options: DaemonOptions,
   connections: Destinations,
   stop: Stop,
-  restoring: ReadonlyMap<string, Promise<void>>,
+  { restoring, version }: { restoring: ReadonlyMap<string, Promise<void>>; version: string },
 ): Promise<number> {
+  const info = { version, startedAt: new Date() };
   const { config, mode, command, environment, logger, shell } = options;
   const bar = new ProgressBar('reading', shell.stderr);
+  const damage = new DamageReport();
   const crash = Promise.withResolvers<never>();
   crash.promise.catch(() => undefined); // every wait below races it
   const replicator = await replicate({
     databases: config.databases.map(({ options: database, destinations }) => ({
       options: database,
-      targets: destinations.map((destination) => toTarget(destination, connections)),
+      targets: destinations
+        .filter(({ enabled }) => enabled !== false)
+        .map((destination) => toTarget(destination, connections, damage)),
       ready: restoring.get(database.path),
     })),
+    control: (self, path) => controlCommands(self, path, info),
+    foreign: options.foreign,
+    onHeld: options.held === 'refuse' ? crash.reject : undefined,
     logger: dropRepeats(logger),
     onProgress: (_, doneBytes, totalBytes) => {
       bar.update(doneBytes, totalBytes);
@@ -91,16 +116,24 @@ async function replicateUntilEnd(
   });
   let metrics: MetricsServer | undefined;
   let child: RunningChild | undefined;
+  let drills: BackgroundDrills | undefined;
+  let scrubs: BackgroundScrubs | undefined;
   try {
     metrics = await startMetrics(config, replicator, logger);
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
+    if (mode !== 'once' && interrupted === 0) {
+      drills = await startDrills(options, replicator);
+      const { databases } = config;
+      scrubs = new BackgroundScrubs({ databases, connections, replicator, damage, logger });
+    }
     const ended =
       mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
+    await Promise.all([drills?.close(), scrubs?.close()]);
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
   } catch (error) {
     if (child !== undefined) {
@@ -109,6 +142,7 @@ async function replicateUntilEnd(
     throw error;
   } finally {
     bar.end();
+    await Promise.all([drills?.close(), scrubs?.close()]);
     await child?.end();
     await metrics?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
@@ -138,7 +172,8 @@ async function finish(
     shutdownSyncTimeoutMs,
     shutdownSyncIntervalMs,
     // -once must send everything; otherwise we wait a while for databases that do not exist yet.
-    ...(mode === 'once' ? { absentMs: 0 } : {}),
+    ...(mode === 'once' ? { absentMs: 0, leases: 'wait' } : {}),
+    retention: options.retention,
   });
   logReport(report, logger);
   if (form === 'json') printJSON(shell, report);
@@ -157,9 +192,38 @@ async function startMetrics(
       config.databases.map(async (database) => ({
         db: database.options.path,
         records: await readDrillsOrNone(database, logger),
+        scrubs: await readScrubsOrNone(database, logger),
       })),
     );
   return await serveMetrics(config.addr, () => replicator.status(), logger, readDrills);
+}
+
+async function startDrills(
+  options: DaemonOptions,
+  replicator: Replicator,
+): Promise<BackgroundDrills | undefined> {
+  const { config, configFile, environment, logger } = options;
+  if (config.databases.every(({ drills }) => Object.keys(drills).length === 0)) return undefined;
+  if (configFile === undefined || !isFile(configFile.file)) {
+    logger.warn(
+      `there are no drills: their process reads the configuration again, but ${config.source} is not a file; ` +
+        'put the configuration into a file, or run "sluice drill" from a timer',
+    );
+    return undefined;
+  }
+  const { BackgroundDrills } = await import('./drills.ts'); // loaded only if needed
+  return new BackgroundDrills({
+    databases: config.databases,
+    config: configFile,
+    environment,
+    status: () => replicator.status(),
+    logger,
+  });
+}
+
+/** A pipe can be read only once. */
+function isFile(file: string): boolean {
+  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 /** The other metrics must not be lost with those of the drills. */
@@ -170,7 +234,19 @@ async function readDrillsOrNone(
   try {
     return await readLastDrills(database);
   } catch (error) {
-    logger.warn(`/metrics lacks the last drills: ${messageOf(error)}`);
+    logger.warn(`/metrics and /healthz lack the last drills: ${messageOf(error)}`);
+    return new Map();
+  }
+}
+
+async function readScrubsOrNone(
+  database: DatabaseConfig,
+  logger: Logger,
+): Promise<LastDrills['scrubs']> {
+  try {
+    return await readLastScrubs(database);
+  } catch (error) {
+    logger.warn(`/metrics lacks the scrubs: ${messageOf(error)}`);
     return new Map();
   }
 }
@@ -178,7 +254,18 @@ async function readDrillsOrNone(
 function toTarget(
   destination: DestinationConfig,
   connections: Destinations,
-): Parameters<typeof replicate>[0]['databases'][0]['targets'][0] {
-  const { name, type, target } = destination;
-  return { name, type, target, open: (signal) => connections.open(destination, signal) };
+  damage: DamageReport,
+): ReplicaTarget {
+  const { name, type, target, retention, syncIntervalMs, lease } = destination;
+  const open: ReplicaTarget['open'] = (signal) => connections.open(destination, signal);
+  return {
+    name,
+    type,
+    target,
+    retention,
+    syncIntervalMs,
+    lease,
+    open,
+    damage: () => damage.of(destination),
+  };
 }

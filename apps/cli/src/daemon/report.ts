@@ -5,9 +5,11 @@ import { loggerFor } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { EXIT_CODES, type ExitName } from '../exit-codes.ts';
 
+const DATABASE_STAGES: readonly Stage[] = ['database', 'thread', 'look', 'staging'];
+
 /** Exit codes by the stage of the problems in the last sync. The first match counts. */
 const EXIT_OF_STAGE: readonly (readonly [ExitName, readonly Stage[]])[] = [
-  ['database', ['database', 'thread', 'look', 'staging']],
+  ['database', DATABASE_STAGES],
   ['behind', ['send', 'snapshot']],
   ['failed', ['image', 'record', 'state file']],
 ];
@@ -38,13 +40,20 @@ function logDatabase(database: DatabaseReport, logger: Logger): void {
   }
 }
 
-/** A database that could not be replicated outweighs destinations that are behind. */
+/**
+ * A database that could not be replicated outweighs a destination that belongs to another replicator,
+ * and that outweighs destinations that are behind.
+ */
 export function exitCodeOfReport({ databases }: SyncReport): number {
   const stages = new Set(databases.flatMap(({ problems }) => problems.map(({ stage }) => stage)));
   const isBehind = databases.some(
     ({ txid, destinations }) =>
       txid !== undefined && destinations.some(({ complete }) => complete === 'behind'),
   );
+  const isFenced = databases.some(({ destinations }) =>
+    destinations.some(({ cause }) => cause?.code === 'REPLICA_IN_USE'),
+  );
+  if (isFenced && !DATABASE_STAGES.some((stage) => stages.has(stage))) return EXIT_CODES.fenced;
   if (isBehind) stages.add('send');
   const met = EXIT_OF_STAGE.find(([, of]) => of.some((stage) => stages.has(stage)));
   return EXIT_CODES[met?.[0] ?? 'ok'];

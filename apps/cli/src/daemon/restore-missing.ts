@@ -6,9 +6,8 @@
  * state, or the only one. Without it, replication could continue from an older state, or from none.
  */
 
-import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isError, loggerFor, serving } from '@sluice/core';
+import { isError, isMissing, loggerFor, serving } from '@sluice/core';
 import { formatDuration } from '@sluice/core/config';
 import type { Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
@@ -16,6 +15,7 @@ import type { Destinations } from '../destinations.ts';
 import { surveyAll, describeFailure, type Answer, type Unanswered } from '../restoring/survey.ts';
 import { choose, unansweredError } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
+import { recordOrigin } from '../restoring/origin.ts';
 import { sentFrom } from '../restoring/records.ts';
 
 /** First delay before destinations are asked again; it doubles up to the maximum. */
@@ -69,15 +69,6 @@ class SerialQueue {
   }
 }
 
-/** An empty file is not a database. A file that cannot be checked does not count as missing. */
-function isMissing(file: string): boolean {
-  try {
-    return fs.statSync(file).size === 0;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT';
-  }
-}
-
 async function restoreOne(
   database: DatabaseConfig,
   restores: SerialQueue,
@@ -106,16 +97,24 @@ async function restoreOne(
 async function restoreFrom(
   answers: readonly Answer[],
   database: DatabaseConfig,
-  { connections, logger, signal }: RestoreContext,
+  { logger, signal }: RestoreContext,
 ): Promise<void> {
   const { path } = database.options;
   try {
-    const choice = { target: LATEST, isAttended: false, logger, signal } as const;
-    const { from, report } = await restoreFromBest(
+    const choice = {
+      target: LATEST,
+      across: 'allowed',
+      isAttended: false,
+      logger,
+      signal,
+    } as const;
+    const restored = await restoreFromBest(
       await choose(answers, choice),
       { output: path, target: LATEST, signal },
-      { connections, logger, older: 'refused' },
+      { logger, older: 'refused' },
     );
+    await recordOrigin(path, restored, { logger, signal });
+    const { from, report } = restored;
     const { timestamp } = report;
     const state =
       'txid' in report

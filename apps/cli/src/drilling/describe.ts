@@ -42,16 +42,24 @@ export function describeDrill(
 }
 
 function describeRestore(report: DrillReport): string[] {
-  const { txid, timestamp, restoreMs, databaseBytes } = report;
-  if (txid === undefined || restoreMs === undefined) return ['nothing was restored'];
+  const { timestamp, restoreMs, databaseBytes } = report;
+  const state = describeState(report);
+  if (state === undefined || restoreMs === undefined) return ['nothing was restored'];
   return [
-    `restored TXID ${txid}, written at ${timestamp}, ${formatBytes(databaseBytes ?? 0)} in ${seconds(restoreMs)} ` +
+    `restored ${state} at ${timestamp}, ${formatBytes(databaseBytes ?? 0)} in ${seconds(restoreMs)} ` +
       `from ${report.filesRead} of ${report.filesListed} files`,
   ];
 }
 
+function describeState({ txid, generation, position }: DrillReport): string | undefined {
+  if (txid !== undefined) return `TXID ${txid}, written`;
+  return generation === undefined
+    ? undefined
+    : `generation ${generation} of Litestream 0.3 up to ${position}, uploaded`;
+}
+
 function describeChecks(report: DrillReport, { integrityCheck }: DrillFlags): string[] {
-  if (report.txid === undefined) return [];
+  if (report.restoreMs === undefined) return [];
   const { comparison, assertions } = report;
   const hasPassed =
     report.result !== 'inconclusive' && // the check may not have ended
@@ -77,9 +85,12 @@ function describeEqual({ pages, skipped }: { pages: number; skipped: number }): 
     : `${pages} pages equal the live database at that TXID, and ${skipped} could not be compared: they have changed since`;
 }
 
-function describeLoss({ lossWindowMs: ms, newestTXID }: DrillReport): string[] {
-  if (newestTXID === undefined) return [];
-  const newest = `newest restorable TXID ${newestTXID}`;
+function describeLoss({ lossWindowMs: ms, newestTXID, filesListed }: DrillReport): string[] {
+  if (filesListed === undefined) return [];
+  const newest =
+    newestTXID === undefined
+      ? 'the last upload can be restored'
+      : `newest restorable TXID ${newestTXID}`;
   if (ms === undefined) {
     return [`${newest}; window of loss unknown: that commit is in the future of this clock`];
   }
@@ -100,8 +111,11 @@ export function drillToJSON({ database, name, type, target, report }: Drilled): 
     type,
     target,
     result: report.result,
+    kind: report.kind,
     at: report.at,
     txid: report.txid,
+    generation: report.generation,
+    position: report.position,
     timestamp: report.timestamp,
     newest_txid: report.newestTXID,
     restore_ms: report.restoreMs,

@@ -1,13 +1,16 @@
 /**
- * A destination with a backup of Litestream 0.3 beside LTX files: a drill examines the LTX files, so it must
- * not be ok where `restore` takes the other backup, or refuses both.
+ * Which backup of a destination a drill examines: the one that `restore` would take. Beside LTX files there may be
+ * a backup of Litestream 0.3.
  */
 
-import { listGenerations, type DrillTarget, type RestoreTarget } from '@sluice/core';
-import { ReplicationError } from '@sluice/core/backend';
+import {
+  listGenerations,
+  type DrillSource,
+  type DrillTarget,
+  type RestoreTarget,
+} from '@sluice/core';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
-import { describeOld } from '../restoring/old.ts';
 import type { Sent } from '../restoring/records.ts';
 import { surveyAll } from '../restoring/survey.ts';
 
@@ -18,27 +21,25 @@ export interface LayoutOptions {
   readonly signal: AbortSignal;
 }
 
-/** Throws the error of `restore`; REPLICA_UNSUPPORTED if it would take the backup of Litestream 0.3. */
-export async function requireLTXFiles(
+/** Throws the error of `restore`. */
+export async function openForDrill(
   destination: DestinationConfig,
   { connections, sent, signal, ...options }: LayoutOptions,
-): Promise<void> {
-  if (options.target.kind === 'txid') return; // only LTX files have TXIDs
+): Promise<DrillSource> {
+  const open = async (): Promise<DrillSource> => connections.open(destination, signal);
+  if (options.target.kind === 'txid') return await open(); // only LTX files have TXIDs
   const { client } = await connections.connect(destination, signal);
   const generations = await listGenerations(client, destination.path, { signal });
-  if (generations.length === 0) return;
-  // The newest state must be the one of the LTX files, whichever of their states is drawn.
+  if (generations.length === 0) return await open();
+  // The newest state must be the one of this backup, whichever of its states is drawn.
   const target: RestoreTarget =
     options.target.kind === 'random' ? { kind: 'latest' } : options.target;
   const sentTo = (): Promise<Sent | undefined> => Promise.resolve(sent);
   const destinations = [destination];
   const [answer] = await surveyAll({ destinations, target, connections, sentTo, signal });
   if (answer?.kind === 'unanswered') throw answer.error;
-  if (answer === undefined || answer.kind === 'empty' || answer.layout === 'ltx') return;
+  if (answer === undefined || answer.kind === 'empty' || answer.layout === 'ltx')
+    return await open();
   if (answer.kind === 'unusable') throw answer.error;
-  throw new ReplicationError(
-    'REPLICA_UNSUPPORTED',
-    `restore would take ${describeOld(answer)} from ${destination.target}, which a drill cannot examine: ` +
-      'restore it with "sluice restore" to another path, and check it there',
-  );
+  return { v03: answer.source };
 }

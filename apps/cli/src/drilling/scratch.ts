@@ -1,6 +1,7 @@
 /**
  * The scratch folder of a drill. It holds a copy of a database, so it is private, and it is removed on
- * every way out: at the end, by `process.exit`, and by a second signal. Only SIGKILL leaves it.
+ * every way out: at the end, by `process.exit`, and by a second signal. Only SIGKILL leaves it. A folder with
+ * a fixed name is then removed by the next drill that uses the name.
  */
 
 import fs from 'node:fs';
@@ -9,6 +10,8 @@ import path from 'node:path';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
 
 const PREFIX = 'sluice-drill-';
+/** Retries: a process that has just been killed may still have created a file. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 3 } as const;
 
 export class Scratch implements AsyncDisposable {
   readonly #folder: string;
@@ -21,8 +24,19 @@ export class Scratch implements AsyncDisposable {
     try {
       return new Scratch(await fs.promises.mkdtemp(prefix)); // readable for its owner only
     } catch (error) {
-      const message = `create a folder ${prefix}…: ${messageOf(error)}; choose another folder (-tmp)`;
-      throw new ReplicationError('RESTORE_OUTPUT', message, { cause: error });
+      throw creationError(`${prefix}…`, error);
+    }
+  }
+
+  /** One process at a time may use a name. Removes what a killed process has left. */
+  static async createNamed(name: string, parent: string = os.tmpdir()): Promise<Scratch> {
+    const folder = path.resolve(parent, `${PREFIX}${name}`);
+    try {
+      await fs.promises.rm(folder, REMOVAL);
+      await fs.promises.mkdir(folder, { mode: 0o700 }); // fails if another user creates it now
+      return new Scratch(folder);
+    } catch (error) {
+      throw creationError(folder, error);
     }
   }
 
@@ -39,17 +53,22 @@ export class Scratch implements AsyncDisposable {
     try {
       return await work(folder);
     } finally {
-      await fs.promises.rm(folder, { recursive: true, force: true });
+      await fs.promises.rm(folder, REMOVAL);
     }
   }
 
   /** Synchronous, for the end of the process. */
   removeNow(): void {
-    fs.rmSync(this.#folder, { recursive: true, force: true });
+    fs.rmSync(this.#folder, REMOVAL);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     process.off('exit', this.#onExit);
-    await fs.promises.rm(this.#folder, { recursive: true, force: true });
+    await fs.promises.rm(this.#folder, REMOVAL);
   }
+}
+
+function creationError(folder: string, error: unknown): ReplicationError {
+  const message = `create a folder ${folder}: ${messageOf(error)}; choose another folder (-tmp, or drill.scratch)`;
+  return new ReplicationError('RESTORE_OUTPUT', message, { cause: error });
 }

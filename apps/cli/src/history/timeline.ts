@@ -11,9 +11,9 @@
 import type { HistoryReport } from '@sluice/core';
 
 const MEANINGS: Readonly<Record<string, string>> = {
-  '!': '! gap',
-  S: 'S snapshot',
-  '.': '. older, not drawn',
+  '!': '!: gap',
+  S: 'S: snapshot',
+  '.': '.: older, not drawn',
 };
 
 export interface Timeline {
@@ -54,7 +54,7 @@ export function drawTimeline(report: HistoryReport, widthMax: number): Timeline 
 function legendOf(columns: readonly string[]): string {
   const seen = [...new Set(columns)].sort();
   return seen
-    .map((character) => MEANINGS[character] ?? `${character} files of level ${character}`)
+    .map((character) => MEANINGS[character] ?? `${character}: files of level ${character}`)
     .join(', ');
 }
 

@@ -69,7 +69,7 @@ async function checkDatabase(
   const checked: CheckedDestination[] = [];
   for (const destination of destinations) {
     const answer = answers.find((each) => each.destination === destination);
-    const result = await toResult(answer, destination, connections, options);
+    const result = await toResult(answer, destination, options);
     checked.push({ database, destination, result });
   }
   return checked;
@@ -78,7 +78,6 @@ async function checkDatabase(
 async function toResult(
   answer: Answer | undefined,
   destination: DestinationConfig,
-  connections: Destinations,
   options: SurveyDepth,
 ): Promise<CheckedDestination['result']> {
   if (answer === undefined || answer.kind === 'empty') {
@@ -88,7 +87,7 @@ async function toResult(
   const state = stateOf(answer);
   if (options.depth === 'plan') return { kind: 'restorable', state, restoredMs: undefined };
   try {
-    const restoredMs = await restoreForTrial(answer, connections, options);
+    const restoredMs = await restoreForTrial(answer, options);
     return { kind: 'restorable', state, restoredMs };
   } catch (error) {
     options.signal.throwIfAborted();
@@ -123,14 +122,13 @@ function stateOf(candidate: Candidate): RestorableState {
 /** Restores into a temporary folder, which is removed, and returns the time that it took. */
 async function restoreForTrial(
   candidate: Candidate,
-  connections: Destinations,
   { logger, signal }: SurveyDepth,
 ): Promise<number> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'sluice-migrate-'));
   try {
     const output = path.join(folder, 'restored.db');
     const options = { output, target: LATEST, integrityCheck: 'full', signal } as const;
-    const context = { connections, logger, older: 'refused' } as const;
+    const context = { logger, older: 'refused' } as const;
     const { report } = await restoreFromBest([candidate], options, context);
     return report.durationMs;
   } finally {

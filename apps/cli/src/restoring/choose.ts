@@ -16,11 +16,14 @@ import {
   type Unanswered,
   type Unusable,
 } from './survey.ts';
+import { combine, conflictError, isCovered, type Combined } from './across.ts';
 import { refuseBeforeGaps } from './gaps.ts';
 import { describeState, isState, newestFirst } from './newest-first.ts';
 
 export interface ChoiceOptions {
   readonly target: RestoreTarget;
+  /** Whether files of several destinations may be combined. */
+  readonly across: 'allowed' | 'refused';
   /** Whether a person reads the warnings. */
   readonly isAttended: boolean;
   readonly logger: Logger;
@@ -28,7 +31,7 @@ export interface ChoiceOptions {
 }
 
 /**
- * Returns the usable destinations, newest state first. RESTORE_NO_SNAPSHOT if all destinations
+ * Returns the usable destinations, newest state first; before them, destinations that are read together. RESTORE_NO_SNAPSHOT if all destinations
  * answered that they have no backup; RESTORE_AMBIGUOUS if they hold different histories; if nothing
  * can or may be restored, the error of the destination that prevents it.
  */
@@ -36,9 +39,14 @@ export async function choose(
   given: readonly Answer[],
   options: ChoiceOptions,
 ): Promise<readonly Candidate[]> {
-  const answers = refuseBeforeGaps(given);
   const { target, isAttended, logger, signal } = options;
+  const combined = await combineIf(options, given);
+  const own = combined.candidate === undefined ? [] : [combined.candidate];
+  const answers = refuseBeforeGaps([...own, ...given]);
   const candidates = answers.filter((answer) => answer.kind === 'restorable');
+  const all = candidates.filter((each) => each.layout === 'ltx').find(({ across }) => across);
+  const alone = candidates.filter((candidate) => !isCovered(candidate, all));
+  const covered = candidates.filter((candidate) => isCovered(candidate, all));
   const unanswered = answers.filter((answer) => answer.kind === 'unanswered');
   const unusable = answers.filter((answer) => answer.kind === 'unusable');
   const [mostImportant, ...others] = [...unanswered, ...unusable].sort(byWeight);
@@ -49,28 +57,55 @@ export async function choose(
       throw namedError(unusable.filter(({ error }) => isOutOfRange(error)));
     }
     warnOf(others, logger);
-    throw mostImportant.kind === 'unusable' ? namedError([mostImportant]) : mostImportant.error;
+    if (mostImportant.kind !== 'unusable') throw mostImportant.error;
+    throw togetherError(namedError([mostImportant]), combined);
   }
   if (unanswered.length > 0 && !isAttended) throw unansweredError(unanswered);
+  if (combined.conflicts.length > 0) {
+    if (!isAttended) throw conflictError(combined.conflicts);
+    logger.warn(conflictError(combined.conflicts).message, { code: 'RESTORE_AMBIGUOUS' });
+  }
 
   // An unusable state may be newer than the usable ones. That is irrelevant for a TXID, and for a time
   // after which a destination has another state.
   const isOpen = candidates.every((candidate) => isNewestWanted(target, nextOf(candidate)));
-  const mayBeNewer = isOpen ? unusable.filter(({ error }) => !isOutOfRange(error)) : [];
-  const states = await newestFirst([...candidates, ...mayBeNewer.filter(isState)], signal);
+  const left = unusable.filter((answer) => !isCovered(answer, all));
+  const mayBeNewer = isOpen ? left.filter(({ error }) => !isOutOfRange(error)) : [];
+  const states = await newestFirst([...alone, ...mayBeNewer.filter(isState)], signal);
   const [newest] = states;
   const unusableNewest = newest?.kind === 'unusable' ? newest : undefined;
   if (!isAttended) {
     const obstacle = unusableNewest ?? mayBeNewer.find((answer) => !isState(answer));
     if (obstacle !== undefined) throw onlyOlderError(obstacle);
   }
-  warnOf([...unanswered, ...unusable], logger);
+  warnOf([...unanswered, ...left], logger);
+  warnOfCovered(
+    unusable.filter((answer) => isCovered(answer, all)),
+    logger,
+  );
   if (unusableNewest !== undefined) {
     logger.warn(
       `the newest state is at ${describeState(unusableNewest)}, but an older one is restored`,
     );
   }
-  return states.filter((state) => state.kind === 'restorable');
+  return states
+    .filter((state) => state.kind === 'restorable')
+    .flatMap((state) => (state === all ? [state, ...byTime(covered)] : [state]));
+}
+
+/** Of one history: the newest first. They are tried if reading them together fails. */
+function byTime(covered: readonly Candidate[]): readonly Candidate[] {
+  const timeOf = (each: Candidate): number =>
+    each.layout === 'ltx' ? each.newest.at.getTime() : each.plan.at.getTime();
+  return covered.toSorted((a, b) => timeOf(b) - timeOf(a));
+}
+
+async function combineIf(
+  { across, target, signal }: ChoiceOptions,
+  answers: readonly Answer[],
+): Promise<Combined> {
+  if (across === 'allowed') return await combine(answers, target, signal);
+  return { candidate: undefined, error: undefined, conflicts: [] };
 }
 
 /** Most important first: a destination that did not answer may have data that the others lack. */
@@ -104,6 +139,26 @@ function warnOf(answers: readonly (Unanswered | Unusable)[], logger: Logger): vo
     const { message, code } = describeFailure(error);
     logger.warn(`${destination.name} is left out: ${message}`, { code });
   }
+}
+
+/** Other destinations have what these lack. */
+function warnOfCovered(answers: readonly Unusable[], logger: Logger): void {
+  for (const { destination, error } of answers) {
+    const { message, code } = describeFailure(error);
+    logger.warn(
+      `${destination.name} cannot be restored alone, and others complete it: ${message}`,
+      {
+        code,
+      },
+    );
+  }
+}
+
+/** Adds that several destinations do not lead there either. */
+function togetherError(alone: ReplicationError, { error }: Combined): ReplicationError {
+  if (error === undefined) return alone;
+  const message = `${alone.message}\nall destinations together: ${error.message}`;
+  return new ReplicationError(alone.code, message, { cause: alone.cause });
 }
 
 /** All destinations have answered. */

@@ -5,16 +5,19 @@ import {
   type Moment,
   type OutputOwner,
   type RestoreReport,
+  type Resumed,
   type RestoreV03Report,
 } from '@sluice/core';
-import { formatDuration } from '@sluice/core/config';
+import { formatBytes, formatDuration } from '@sluice/core/config';
 import { formatTXID } from '@sluice/core/ltx';
 
 /** Lines for people, each after a line break. */
 export function describeDetails(report: RestoreReport | RestoreV03Report): string {
   const { kept, keptWAL, owner, stillOpenIn } = report;
   const moment = 'moment' in report ? report.moment : undefined;
+  const resumed = 'resumed' in report ? report.resumed : undefined;
   const lines = [
+    resumed && describeResumed(resumed),
     moment && describeMoment(moment),
     kept && `the file that it replaced is now ${kept}; delete it when it is no longer needed`,
     keptWAL &&
@@ -28,6 +31,14 @@ export function describeDetails(report: RestoreReport | RestoreV03Report): strin
     .filter((line) => line !== undefined)
     .map((line) => `\n${line}`)
     .join('');
+}
+
+function describeResumed({ keptBytes, discardedFiles }: Resumed): string | undefined {
+  if (keptBytes > 0) {
+    return `an interrupted restore was continued: ${formatBytes(keptBytes)} had been downloaded before`;
+  }
+  if (discardedFiles === 0) return undefined;
+  return 'the restore began anew: the files of an interrupted one are not part of this state';
 }
 
 const OWNERS: Readonly<Record<OutputOwner['like'], string>> = {

@@ -4,6 +4,7 @@ import type { Overwrite, RestoreTarget } from '@sluice/core';
 import { parseTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import { toLogLevel } from '../log.ts';
+import { readFollow, type FollowFlags } from '../following/flags.ts';
 import type { OldFlags } from './old.ts';
 import { parseTime, TIME_EXAMPLES } from './time.ts';
 
@@ -14,6 +15,10 @@ export interface RestoreFlags {
   readonly overwrite: Overwrite;
   readonly parallelism: number | undefined;
   readonly integrityCheck: 'none' | 'quick' | 'full';
+  /** With -resume. */
+  readonly downloads: 'kept' | undefined;
+  /** With -f. */
+  readonly follow: FollowFlags | undefined;
 }
 
 /** Normal difference between the clocks of two machines. */
@@ -34,6 +39,8 @@ export function readFlags(args: Arguments, now: Date): RestoreFlags {
     overwrite: readOverwrite(args),
     parallelism: readParallelism(args),
     integrityCheck: readCheck(args),
+    downloads: args.has('resume') ? 'kept' : undefined,
+    follow: readFollow(args),
   };
 }
 
@@ -47,7 +54,10 @@ function readTarget(args: Arguments, now: Date): RestoreTarget {
     if (/^[0-9a-f]{16}$/i.test(txid) && !/^0+$/.test(txid)) {
       return { kind: 'txid', txid: parseTXID(txid) };
     }
-    throw usageError(args.command, `-txid must be 16 hex digits, not all 0, but is "${txid}"`);
+    throw usageError(
+      args.command,
+      `-txid must be 16 hex digits, not all 0, as "sluice history" prints them, but is "${txid}"`,
+    );
   }
   if (timestamp === undefined) return { kind: 'latest' };
   const at = readTime(args, 'timestamp', now) as Date;

@@ -11,21 +11,31 @@ import {
 import { ReplicationError, type Logger } from '@sluice/core/backend';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
-import type { Destinations } from '../destinations.ts';
+import { listOf, toSource } from './across.ts';
 import { describeState } from './newest-first.ts';
 import { describeOld, olderFirst, withLTXState, type OldCandidate } from './old.ts';
 import { describeFailure, type Candidate, type LTXCandidate } from './survey.ts';
 
 export interface FromBestContext {
-  readonly connections: Destinations;
   readonly logger: Logger;
   /** Whether a candidate with another state may be used instead of the first. */
   readonly older: 'allowed' | 'refused';
 }
 
 export interface Restored {
+  readonly candidate: Candidate;
+  /** The one that most bytes were read from. */
   readonly from: DestinationConfig;
+  /** All of them, the nearest first. */
+  readonly sources: readonly RestoredSource[];
   readonly report: RestoreReport | RestoreV03Report;
+}
+
+/** What was read from one destination. */
+export interface RestoredSource {
+  readonly destination: DestinationConfig;
+  readonly files: number;
+  readonly sizeBytes: number;
 }
 
 export async function restoreFromBest(
@@ -74,6 +84,11 @@ async function restoreOld(
 ): Promise<Restored> {
   const { destination, source, listed, target, plan, note, ltx } = candidate;
   if (note !== undefined) logger.warn(`${destination.name}: ${note}`);
+  if (options.downloads === 'kept') {
+    logger.warn(
+      `${destination.name}: a backup of Litestream 0.3 is always restored from the start`,
+    );
+  }
   logger.info(`restoring from ${destination.name}: ${describeOld(candidate)}`, {
     target: destination.target,
     files: 1 + plan.segments.length,
@@ -99,32 +114,46 @@ async function restoreOld(
       },
     );
   }
-  return { from: destination, report };
+  const { filesRead: files, bytesRead: sizeBytes } = report;
+  return { candidate, from: destination, sources: [{ destination, files, sizeBytes }], report };
 }
 
 async function restoreLTX(
-  { destination, plan, listed, note }: LTXCandidate,
+  candidate: LTXCandidate,
   options: Omit<RestoreOptions, 'sources'>,
-  { connections, logger }: FromBestContext,
+  { logger }: FromBestContext,
 ): Promise<Restored> {
-  if (note !== undefined) logger.warn(`${destination.name}: ${note}`);
-  logger.info(`restoring from ${destination.name}`, {
-    target: destination.target,
-    txid: formatTXID(plan.txid),
-    files: plan.files.length,
-    sizeBytes: plan.sizeBytes,
-  });
-  const { client, capabilities } = await connections.open(destination, options.signal);
-  const sources = [{ name: destination.name, client, capabilities, listed }];
+  const { destination, plan, note, across } = candidate;
+  const { name, target } = destination;
+  if (note !== undefined) logger.warn(`${name}: ${note}`);
+  const size = { files: plan.files.length, sizeBytes: plan.sizeBytes };
+  logger.info(
+    `restoring from ${across === undefined ? name : listOf(across.sources.map((each) => each.name))}`,
+    {
+      target: across === undefined ? target : undefined,
+      txid: formatTXID(plan.txid),
+      ...size,
+    },
+  );
+  const sources = across?.sources ?? [toSource(candidate)];
   const report = await restore({ ...options, sources });
-  for (const { file, code, message } of report.avoided) {
-    logger.warn(`${destination.name}: ${file} is unusable; other files replaced it: ${message}`, {
+  for (const { file, source, code, message } of report.avoided) {
+    logger.warn(`${source}: ${file} is unusable; other files replaced it: ${message}`, { code });
+  }
+  for (const { source, code, message } of report.failedSources) {
+    logger.warn(`${source} stopped answering; other destinations replaced it: ${message}`, {
       code,
     });
   }
   const doubt = report.moment?.doubt;
-  if (doubt !== undefined) logger.warn(`${destination.name}: ${doubt}`);
-  return { from: destination, report };
+  if (doubt !== undefined) logger.warn(`${name}: ${doubt}`);
+  const known = across?.destinations ?? [destination];
+  const read = report.readFrom.flatMap(({ source, files, sizeBytes }) => {
+    const found = known.find((each) => each.name === source);
+    return found === undefined ? [] : [{ destination: found, files, sizeBytes }];
+  });
+  const [most] = read.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  return { candidate, from: most?.destination ?? destination, sources: read, report };
 }
 
 function describeBetter(best: Candidate): string {
@@ -144,7 +173,7 @@ function isSame(a: Candidate, b: Candidate): boolean {
 
 /** Objects are missing, damaged or encrypted: another backup may be whole. */
 function isStoredWrong(error: unknown): error is ReplicationError {
-  const codes = ['RESTORE_GAP', 'RESTORE_DAMAGED', 'REPLICA_UNSUPPORTED'] as const;
+  const codes = ['RESTORE_GAP', 'RESTORE_DAMAGED', 'REPLICA_NO_IDENTITY'] as const;
   return codes.some((code) => isError(error, code));
 }
 

@@ -40,7 +40,7 @@ async function newestLTXFirst(
   const entries = states.map((state) => ({ state, ...state.newest })).sort(byDistance);
   const parts = new Map<string, boolean>();
   const key = (part: LTXState, whole: LTXState): string =>
-    JSON.stringify([part.destination.name, whole.destination.name]);
+    JSON.stringify([states.indexOf(part), states.indexOf(whole)]);
   const ends = newestOfEachLineage(entries);
   const pairs = ends.flatMap((part) => ends.map((whole) => [part.state, whole.state] as const));
   await Promise.all(
@@ -58,11 +58,11 @@ async function newestLTXFirst(
   return found;
 }
 
-/** Of equal states, prefers those that can be restored, then local ones. */
+/** Of equal states, prefers those that can be restored, of these several destinations together, then the nearest. */
 function byDistance(a: { readonly state: LTXState }, b: { readonly state: LTXState }): number {
-  const distance = ({ kind, destination }: LTXState): number =>
-    (kind === 'restorable' ? 0 : 2) + (destination.type === 'file' ? 0 : 1);
-  return distance(a.state) - distance(b.state);
+  const rank = (state: LTXState): number =>
+    state.kind === 'unusable' ? 2 : state.across === undefined ? 1 : 0;
+  return rank(a.state) - rank(b.state) || a.state.listedInMs - b.state.listedInMs;
 }
 
 function ambiguousError(ends: readonly State[]): ReplicationError {

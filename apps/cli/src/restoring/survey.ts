@@ -1,12 +1,15 @@
 /** Reads the state of every destination for a restore. */
 
 import {
+  FileSet,
   isError,
   listGenerations,
   messageOf,
   surveyReplica,
+  type ListedFiles,
   type NewestFile,
   type RestorePlan,
+  type RestoreSource,
   type RestoreTarget,
   type SurveyedReplica,
 } from '@sluice/core';
@@ -14,6 +17,7 @@ import { ReplicationError } from '@sluice/core/backend';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
+import type { Across } from './across.ts';
 import { describeLeftOut } from './left-out.ts';
 import type { Sent, SentTo } from './records.ts';
 import { newerOf, surveyOld, type OldCandidate, type OldFlags, type OldUnusable } from './old.ts';
@@ -24,17 +28,25 @@ import { newerOf, surveyOld, type OldCandidate, type OldFlags, type OldUnusable 
  */
 const RESPONSE_MS_MAX = 30_000;
 
+/** What was listed at a destination. */
+export interface Listed extends ListedFiles {
+  readonly capabilities: RestoreSource['capabilities'];
+}
+
 /** LTX files, of Sluice or Litestream 0.5. */
-export interface LTXCandidate extends SurveyedReplica {
+export interface LTXCandidate extends SurveyedReplica, Listed {
   readonly kind: 'restorable';
   readonly layout: 'ltx';
+  /** The one that has the last file. */
   readonly destination: DestinationConfig;
   readonly plan: RestorePlan;
+  /** Several destinations that are read together. */
+  readonly across?: Across | undefined;
   /** Says what else is there and is not restored. */
   readonly note?: string | undefined;
 }
 
-export interface LTXUnusable extends Omit<SurveyedReplica, 'newest'> {
+export interface LTXUnusable extends Omit<SurveyedReplica, 'newest'>, Listed {
   readonly kind: 'unusable';
   readonly layout: 'ltx';
   readonly destination: DestinationConfig;
@@ -53,6 +65,8 @@ export interface Unanswered {
   readonly kind: 'unanswered';
   readonly destination: DestinationConfig;
   readonly error: Error;
+  /** The highest TXID listed there, if only the contents of its files cannot be read. */
+  readonly listedTXID?: bigint | undefined;
 }
 
 export type LTXAnswer =
@@ -87,12 +101,15 @@ export async function surveyAll(options: SurveyOptions): Promise<Answer[]> {
     try {
       const answer = await surveyOne(destination, { ...options, signal });
       answers.push(answer);
-      if (answer.kind !== 'restorable') return;
+      if (answer.kind === 'empty') return;
       timer ??= setTimeout(() => late.abort(tooLateError(responseMsMax)), responseMsMax);
     } catch (error) {
       options.signal.throwIfAborted();
       if (isError(error, 'CONFIG_INVALID')) throw error;
-      answers.push({ kind: 'unanswered', destination, error: toError(error) });
+      const listedTXID = isError(error, 'REPLICA_NO_IDENTITY')
+        ? await highestListed(destination, { ...options, signal })
+        : undefined;
+      answers.push({ kind: 'unanswered', destination, error: toError(error), listedTXID });
     }
   };
   try {
@@ -118,14 +135,37 @@ async function surveyOne(destination: DestinationConfig, options: SurveyOptions)
     return await surveyOld({ destination, source, generations, target: { at, ...old }, signal });
   }
   if (target.kind === 'txid') return await surveyLTX(destination, options, 'refused');
-  const ltx = await surveyLTX(destination, options, 'known');
-  const generations = await listGenerations(client, source.root, { signal });
+  const [ltx, generations] = await bothOf(
+    surveyLTX(destination, options, 'known'),
+    listGenerations(client, source.root, { signal }),
+  );
   if (generations.length === 0) return ltx;
   const other = await surveyOld({ destination, source, generations, target: { at }, signal });
   const answer = newerOf(ltx, other, target);
   if (answer.kind !== 'restorable') return answer;
   const notes = [answer.note, describeLeftOut(generations)].filter((note) => note !== undefined);
   return notes.length === 0 ? answer : { ...answer, note: notes.join('; ') };
+}
+
+/** Names are not encrypted. undefined if it cannot be listed either. */
+async function highestListed(
+  destination: DestinationConfig,
+  { connections, signal }: Pick<SurveyOptions, 'connections' | 'signal'>,
+): Promise<bigint | undefined> {
+  try {
+    const { client } = await connections.open(destination, signal);
+    const files = new FileSet();
+    for await (const file of client.listFiles('all', { signal })) files.add(file);
+    return files.highest === 0n ? undefined : files.highest;
+  } catch {
+    return undefined; // the first error is reported
+  }
+}
+
+/** Waits for both, at once. If both fail, the first one's error counts. */
+async function bothOf<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
 }
 
 async function surveyLTX(
@@ -135,27 +175,26 @@ async function surveyLTX(
 ): Promise<LTXAnswer> {
   const layout = 'ltx';
   const sent = await sentTo(destination); // before the listing, because a replicator may be sending
-  const { client } = await connections.open(destination, signal);
+  const { client, capabilities } = await connections.open(destination, signal);
   const survey = await surveyReplica(client, target, signal, generations);
   if (survey.kind === 'empty') {
     if (sent !== undefined) throw emptiedError(destination, sent);
     return { kind: 'empty', destination };
   }
-  const { listed, newest } = survey;
-  if (survey.kind === 'restorable') {
-    const { plan } = survey;
-    const next = plan.moment?.next;
-    if (!isNewestWanted(target, next) || sent === undefined || sent.txid <= plan.txid) {
-      const { newest: known } = survey;
-      return { kind: 'restorable', layout, destination, client, plan, newest: known, listed };
-    }
-    // The state that was sent is the newest one known, even if files are missing now.
-    const newestSent = { ...survey.newest, ...sent };
-    const error = truncatedError(plan, sent);
-    return { kind: 'unusable', layout, destination, client, error, newest: newestSent, listed };
+  const { listed, headers, listedInMs, newest } = survey;
+  const found = { layout, destination, client, capabilities, listed, headers, listedInMs } as const;
+  if (survey.kind === 'unusable') {
+    const { error, beforeGap } = survey;
+    return { kind: 'unusable', ...found, error, newest, beforeGap };
   }
-  const { error, beforeGap } = survey;
-  return { kind: 'unusable', layout, destination, client, error, newest, beforeGap, listed };
+  const { plan } = survey;
+  const next = plan.moment?.next;
+  if (!isNewestWanted(target, next) || sent === undefined || sent.txid <= plan.txid) {
+    return { kind: 'restorable', ...found, plan, newest: survey.newest };
+  }
+  // The state that was sent is the newest one known, even if files are missing now.
+  const newestSent = { ...survey.newest, ...sent };
+  return { kind: 'unusable', ...found, error: truncatedError(plan, sent), newest: newestSent };
 }
 
 /**

@@ -5,6 +5,7 @@
  *  form        examples                                     meaning
  *  RFC 3339    2026-11-29T14:00:00Z, …T14:00:00.25+01:00    that moment
  *  local       2026-11-29 14:00, 2026-11-29T14:00:05        on this machine's clock
+ *  date        2026-11-29                                   the first moment of that day on this machine's clock
  *  day, time   today 09:30, yesterday 14:00:05              on this machine's clock
  *  ago         30s, 2h, 2h ago, 1h30m, 3 days ago           before now; a day has 24 hours
  */
@@ -17,11 +18,12 @@ export type ParsedTime =
 
 /** Examples for messages and help. */
 export const TIME_EXAMPLES =
-  '2026-01-31T12:00:00Z, "2026-01-31 14:00" (local time), "yesterday 14:00" or "2h ago"';
+  '2026-01-31T12:00:00Z, "2026-01-31 14:00" (local time), 2026-01-31 (its start), "yesterday 14:00" or "2h ago"';
 
 const TIME = String.raw`\d\d?:\d\d(?::\d\d(?:\.\d+)?)?`;
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d+)?)([Zz]|[+-]\d\d:\d\d)$/;
 const LOCAL = new RegExp(`^(\\d{4}-\\d\\d-\\d\\d)[Tt ](${TIME})$`);
+const DATE = /^\d{4}-\d\d-\d\d$/;
 const DAY = new RegExp(`^(today|yesterday) (${TIME})$`, 'i');
 const UNIT = String.raw`(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)`;
 const AGO = new RegExp(`^(?:\\d+(?:\\.\\d+)? ?${UNIT} ?)+(?:ago)?$`, 'i');
@@ -48,6 +50,7 @@ export function parseTime(text: string, now: Date): ParsedTime {
   }
   const local = LOCAL.exec(trimmed);
   if (local !== null) return toLocalTime(local[1] ?? '', local[2] ?? '');
+  if (DATE.test(trimmed)) return toStartOfDay(trimmed);
   const day = DAY.exec(trimmed);
   if (day !== null) {
     const back = day[1]?.toLowerCase() === 'yesterday' ? 1 : 0;
@@ -97,6 +100,13 @@ function toLocalTime(day: string, time: string): ParsedTime {
     kind: 'impossible',
     why: `happened twice here, because the clock was put back then: choose ${first} or ${second}`,
   };
+}
+
+/** Midnight; if the clock was changed then, the first moment of the day. */
+function toStartOfDay(day: string): ParsedTime {
+  if (!isInCalendar(`${day}T00:00:00`)) return NOT_A_DATE;
+  const at = new Date(`${day}T00:00:00`); // without a zone, it is local: after a gap, or the first of two
+  return localOf(at).startsWith(day) ? { kind: 'time', at } : NOT_A_DATE;
 }
 
 function localOf(at: Date): string {

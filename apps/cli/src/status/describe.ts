@@ -2,6 +2,7 @@
 
 import {
   ageFacts,
+  currentFailure,
   isError,
   evaluateHealth,
   lagMs,
@@ -12,11 +13,14 @@ import {
   type DestinationStatus,
   type DrillRecord,
   type Problem,
+  type ScrubRecord,
   type Verdict,
 } from '@sluice/core';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
+import { drillProblem } from './drill-health.ts';
 import { toDrillRow, type DrillRow } from './drills.ts';
+import { toScrubRow, type ScrubRow } from './scrubs.ts';
 import type { Listed } from './listing.ts';
 import type { Local } from './local.ts';
 
@@ -39,6 +43,14 @@ export interface DestinationRow {
   /** Age of the oldest commit that it may lack. */
   readonly lag_seconds: number | undefined;
   readonly size: number | undefined;
+  /** Files there, as the replicator knows them. */
+  readonly files: number | undefined;
+  /** How long every state is kept there; undefined if nothing is deleted, or no replicator has run. */
+  readonly retention_seconds: number | undefined;
+  /** Files deleted since the replicator began. */
+  readonly deleted_files: number | undefined;
+  /** Why it refuses to delete files. */
+  readonly delete_error: string | undefined;
   /** Whether it would refuse a second replicator for the same path, if known. */
   readonly fencing: string | undefined;
   readonly last_success_at: string | undefined;
@@ -46,6 +58,8 @@ export interface DestinationRow {
   readonly last_error_at: string | undefined;
   /** The last drill, if there was one. */
   readonly drill: DrillRow | undefined;
+  /** The scrub, if one has begun. */
+  readonly scrub: ScrubRow | undefined;
 }
 
 /** The first four are Litestream's. */
@@ -109,6 +123,17 @@ function missingProblem(local: Local, known: readonly Problem[]): Problem[] {
   return local.database === 'exists' || isKnown ? [] : [notFollowed(local)];
 }
 
+/** The same health with failed drills, by the name of their destination. */
+export function withDrillProblems(
+  health: LocalHealth,
+  drills: ReadonlyMap<string, DrillRecord>,
+): LocalHealth {
+  const failed = [...drills].flatMap(([name, record]) => drillProblem(name, record) ?? []);
+  if (failed.length === 0) return health;
+  const problems = [...health.verdict.problems, ...failed];
+  return { ...health, verdict: { ...health.verdict, healthy: false, problems } };
+}
+
 function deadReplicatorProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem[] {
   if (writer === 'runs') return [];
   const seconds = Math.floor(ageMs / 1_000);
@@ -133,7 +158,8 @@ export function describeDatabase(
     error: state?.error?.message ?? own[0]?.message,
     replicator: describeReplicator(local),
     commits_seen: state?.commitsSeen,
-    healthy: verdict.healthy && destinations.every((destination) => destination.state === 'ok'),
+    healthy:
+      verdict.healthy && destinations.every(({ state }) => state === 'ok' || state === DISABLED),
     problems: verdict.problems.map(({ message }) => message),
     destinations,
   };
@@ -158,12 +184,18 @@ export interface DestinationInput {
   readonly before: DatabaseStatus | undefined;
   readonly now: Date;
   readonly drill: DrillRecord | undefined;
+  readonly scrub?: ScrubRecord | undefined;
+  /** Interval of its schedule, if it has one. */
+  readonly drillEveryMs: number | undefined;
 }
 
+/** With `enabled: false` a destination is not expected to have anything. */
+const DISABLED = 'disabled';
+
 export function describeDestination(
-  { name, type, target }: DestinationConfig,
+  { name, type, target, enabled }: DestinationConfig,
   listed: Listed,
-  { health, before, now, drill }: DestinationInput,
+  { health, before, now, drill, drillEveryMs, scrub }: DestinationInput,
 ): DestinationRow {
   const { local, verdict } = health;
   // A replicator may have used the same name for another place.
@@ -173,13 +205,21 @@ export function describeDestination(
     name,
     type,
     target,
+    files: known?.files,
+    retention_seconds: known?.retention?.seconds,
+    deleted_files: known?.retention?.deletedFiles,
+    delete_error: known?.retention?.refusal,
     fencing: known?.fencing,
     last_success_at: known?.lastSuccessAt,
     last_error: known?.lastError?.message,
     last_error_at: known?.lastError?.at,
-    drill: drill && toDrillRow(drill, now),
+    drill: drill && toDrillRow(drill, now, drillEveryMs),
+    scrub: scrub && toScrubRow(scrub),
   };
   if (listed.kind === 'failed') {
+    if (enabled === false) {
+      return { ...row, state: DISABLED, txid: undefined, lag_seconds: undefined, size: undefined };
+    }
     return {
       ...row,
       state: isError(listed.error) ? listed.error.code : 'failed',
@@ -193,6 +233,7 @@ export function describeDestination(
   const txid = listed.txid === 0n ? undefined : formatTXID(listed.txid);
   const lag = lagOf(name, txid, health);
   const found = { ...row, txid, lag_seconds: lag, size: listed.sizeBytes };
+  if (enabled === false) return { ...found, lag_seconds: undefined, state: DISABLED };
   if (listed.damage !== undefined) {
     return {
       ...found,
@@ -220,8 +261,12 @@ export function describeDestination(
     const { code: state, message, at } = refused;
     return { ...found, state, last_error: `it refuses snapshots: ${message}`, last_error_at: at };
   }
-  const isFailing = verdict.problems.some(({ destination }) => destination === name);
-  return { ...found, state: isFailing ? 'failing' : 'ok' };
+  const problem = verdict.problems.find(({ destination }) => destination === name);
+  if (problem?.stage === 'drill') {
+    const at = drill && currentFailure(drill)?.at;
+    return { ...found, state: 'failing', last_error: problem.message, last_error_at: at };
+  }
+  return { ...found, state: problem === undefined ? 'ok' : 'failing' };
 }
 
 /**

@@ -4,8 +4,8 @@ import { WORKS, type KnownBy, type Support } from '../support.ts';
 
 export interface Flag {
   readonly name: string;
-  /** A switch takes only the values `=true` and `=false`. */
-  readonly kind: 'switch' | 'text';
+  /** A switch takes only the values `=true` and `=false`. An optional flag is a switch, or has a value after `=`. */
+  readonly kind: 'switch' | 'text' | 'optional';
   /** Placeholder of its value in the help. */
   readonly value?: string | undefined;
   readonly help: string;

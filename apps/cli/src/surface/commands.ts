@@ -5,14 +5,13 @@
 
 import { flag, type Command, type Flag } from './command.ts';
 import { CONFIG, JSON_FLAG, LEVEL, NO_EXPAND, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
+import { CONTROL } from './control.ts';
+import { KEYS } from './keys.ts';
+import { PROMOTE } from './promote.ts';
 import { PROOFS } from './proofs.ts';
 import { REFUSED_COMMANDS } from './refused.ts';
+import { REPAIR } from './repair.ts';
 import { notYet, noted, refused, WORKS, type KnownBy } from '../support.ts';
-
-const FOLLOW = notYet(
-  'a restored database cannot follow its backup',
-  'restore it again with -force -no-keep, for example from a timer',
-);
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -33,6 +32,12 @@ export const COMMANDS: readonly Command[] = [
         'first restore missing databases that have a backup; wait until every destination answers',
         { knownBy: '0.5' },
       ),
+      flag(
+        'take-over',
+        'also write to replicas that belong to another replicator, which must have ended',
+        OURS,
+      ),
+      flag('no-wait', 'exit with 14 if another replicator holds the lease of a destination', OURS),
       LEVEL,
       flag('json', 'print a report at the end', OURS),
       flag('force-snapshot', 'with -once: write a snapshot', {
@@ -44,7 +49,6 @@ export const COMMANDS: readonly Command[] = [
       }),
       flag('enforce-retention', 'with -once: delete files that have passed their retention', {
         knownBy: '0.5',
-        support: notYet('this version deletes nothing', 'remove the flag'),
       }),
     ],
     examples: [
@@ -56,7 +60,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'restore',
     usage: 'restore [flags] DB_PATH|URL',
-    help: 'restore a database from the destination with the newest state',
+    help: 'restore the newest state of a database from all its destinations together',
     knownBy: 'both',
     support: WORKS,
     flags: [
@@ -72,7 +76,9 @@ export const COMMANDS: readonly Command[] = [
         { value: 'TIME' },
       ),
       REPLICA,
-      flag('parallelism', 'concurrent reads; default 8', { value: 'N' }),
+      flag('parallelism', 'concurrent reads; default 16, at most 8 of them in large files', {
+        value: 'N',
+      }),
       flag(
         'if-db-not-exists',
         'exit 0 if the database already exists; otherwise restore only if every destination answers',
@@ -90,9 +96,19 @@ export const COMMANDS: readonly Command[] = [
         knownBy: '0.5',
       }),
       LEVEL,
-      JSON_FLAG,
-      flag('f', 'keep following the backup', { knownBy: '0.5', support: FOLLOW }),
-      flag('follow-interval', 'interval of -f', { value: 'D', knownBy: '0.5', support: FOLLOW }),
+      { ...JSON_FLAG, help: 'print JSON, and progress as JSON on stderr' },
+      flag(
+        'resume',
+        'download the files beside the output first and keep them on failure, so that the same command continues',
+        OURS,
+      ),
+      flag('f', 'keep the restored database up to date until a signal ends it: a warm copy', {
+        knownBy: '0.5',
+      }),
+      flag('follow-interval', 'with -f: time between two looks at the destination; default 1s', {
+        value: 'D',
+        knownBy: '0.5',
+      }),
       flag('generation', 'restore this generation of a backup of Litestream 0.3', {
         value: 'ID',
         knownBy: '0.3',
@@ -107,9 +123,13 @@ export const COMMANDS: readonly Command[] = [
       'sluice restore -timestamp 2026-01-31T12:00:00Z -o /tmp/app.db /data/app.db',
       'sluice restore -timestamp "2h ago" -o /tmp/app.db /data/app.db',
       'sluice restore -o /tmp/app.db s3://bucket/app.db',
+      'sluice restore -f -o /data/copy.db s3://bucket/app.db',
     ],
   },
+  PROMOTE,
   ...PROOFS,
+  REPAIR,
+  ...KEYS,
   {
     name: 'init',
     usage: 'init [flags] [DB URL [URL…]]',
@@ -228,6 +248,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     argumentsMax: 0,
   },
+  ...CONTROL,
   ...REFUSED_COMMANDS,
 ];
 

@@ -37,6 +37,10 @@ export const VARIABLES: readonly Variable[] = [
     name: 'LITESTREAM_AZURE_ACCOUNT_KEY, LITESTREAM_AZURE_SAS_TOKEN',
     help: 'the same, if SLUICE_… are not set',
   },
+  {
+    name: 'SLUICE_AGE_IDENTITY',
+    help: 'private keys of age, to read encrypted backups: used for destinations with encryption, and for URLs',
+  },
   { name: 'AZURE_*', help: 'read by @azure/identity itself: identities, if there is no key' },
 ];
 

@@ -2,9 +2,11 @@
 
 import { WORKS } from '../support.ts';
 import { flag, type Command } from './command.ts';
+import { COST } from './cost.ts';
 import { LEVEL, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
 
 export const PROOFS: readonly Command[] = [
+  COST,
   {
     name: 'history',
     usage: 'history [flags] DB_PATH|URL',

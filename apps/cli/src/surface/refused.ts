@@ -4,7 +4,7 @@ import type { Command } from './command.ts';
 import { notYet, refused, type KnownBy, type Support } from '../support.ts';
 
 const SOCKET = notYet(
-  'a running replicator accepts no commands',
+  'a running replicator accepts only the commands sync and info',
   'change the configuration and restart it',
 );
 export const REFUSED_COMMANDS: readonly Command[] = [
@@ -31,28 +31,10 @@ export const REFUSED_COMMANDS: readonly Command[] = [
   gone('register', '0.5', SOCKET, 'add a database'),
   gone('unregister', '0.5', SOCKET, 'remove a database'),
   gone(
-    'sync',
-    '0.5',
-    notYet(
-      'a running replicator accepts no commands',
-      'wait until "sluice status" says ok, or use "sluice replicate -once"',
-    ),
-    'sync now',
-  ),
-  gone(
     'list',
     '0.5',
-    notYet('a running replicator answers no requests', 'use "sluice status"'),
+    notYet('a running replicator does not list its databases alone', 'use "sluice info"'),
     'list the databases of a replicator',
-  ),
-  gone(
-    'info',
-    '0.5',
-    notYet(
-      'a running replicator answers no requests',
-      'use "sluice status" or "sluice version -verbose"',
-    ),
-    'describe a running replicator',
   ),
 ];
 

@@ -10,7 +10,7 @@ const RIGHT = `region: eu-west-1
 dbs:
 - path: /data/app.db
   replicas:
-  - { type: s3, bucket: b, path: app, retention: 72h }
+  - { type: s3, bucket: b, path: app, retention-check-interval: 1h }
   - { path: /backup/app }
   - { name: offsite, url: "s3://c/app?endpoint=https://s3.example.com" }
 `;
@@ -26,7 +26,7 @@ test('lists the destinations and the keys without effect', async () => {
     '/data/app.db  s3           s3    s3://b/app',
     '/data/app.db  file         file  file:///backup/app',
     '/data/app.db  offsite      s3    s3://c/app at https://s3.example.com',
-    'note: dbs[0].replicas[0].retention: this version deletes nothing',
+    'note: dbs[0].replicas[0].retention-check-interval: Sluice looks for files to delete every 10 minutes, if files were written',
     '',
   ]);
 });
@@ -39,7 +39,9 @@ test('prints the same as JSON', async () => {
     ok: true,
     file,
     problems: [],
-    notes: ['dbs[0].replicas[0].retention: this version deletes nothing'],
+    notes: [
+      'dbs[0].replicas[0].retention-check-interval: Sluice looks for files to delete every 10 minutes, if files were written',
+    ],
     databases: [
       {
         path: '/data/app.db',

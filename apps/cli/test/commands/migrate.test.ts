@@ -102,10 +102,13 @@ test('it says what each key becomes', async () => {
   expect(keys).toHaveLength(21); // every key of the file
   const of = (key: string): unknown => keys.find((row) => row.key === key);
   expect(of('addr')).toMatchObject({ becomes: 'addr', note: expect.stringContaining('0.0.0.0') });
-  expect(of('dbs[0].replicas[0].retention')).toEqual({
-    key: 'dbs[0].replicas[0].retention',
+  expect(of('dbs[0].replicas[0].retention-check-interval')).toEqual({
+    key: 'dbs[0].replicas[0].retention-check-interval',
     becomes: null,
-    note: 'this version deletes nothing',
+    note: 'Sluice looks for files to delete every 10 minutes, if files were written',
+  });
+  expect(of('dbs[0].replicas[0].retention')).toMatchObject({
+    becomes: 'dbs[0].replicas[0].retention',
   });
   expect(of('dbs[0].replicas[1].path')).toEqual({
     key: 'dbs[0].replicas[1].path',
@@ -113,7 +116,7 @@ test('it says what each key becomes', async () => {
     note: '',
   });
   // The old values of keys that are left out remain in the comments.
-  expect(migration.text).toContain('#   dbs[0].replicas[0].retention (72h), ');
+  expect(migration.text).toContain('dbs[0].replicas[0].retention-check-interval (1h)');
 });
 
 test('variables, comments and order stay; comments that may hold a credential do not', async () => {
@@ -306,7 +309,7 @@ test('if a file of a secret exists, nothing is written', async () => {
 });
 
 test.each([
-  ['age: { recipients: [age1x] }', 'replicas[0].age.recipients: not yet: Sluice does not encrypt'],
+  ['age: { recipients: [age1x] }', 'replicas[0].age.recipients: "age1x" is not an age recipient'],
   ['nkey: x', 'nkey: is a key of nats, not of file; remove it'],
   ['retenton: 72h', 'retenton is not a key'],
 ])('%s is refused, and nothing is written', async (key, message) => {

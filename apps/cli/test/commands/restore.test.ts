@@ -101,23 +101,6 @@ test('if a destination is damaged, a warning is printed and the next one is used
   expect(fs.readdirSync(path.dirname(output))).toEqual(['app.db']);
 });
 
-test('if a destination is unreachable, a warning is printed and the others are used', async () => {
-  const output = path.join(temporaryFolder(), 'app.db');
-  const endpoint = await closedEndpoint();
-  const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
-  const config = configOf('/data/app.db', [s3, `{ path: ${goldenBucket()} }`]);
-  const { code, stderr } = await sluice([
-    'restore',
-    '-config',
-    config,
-    '-o',
-    output,
-    '/data/app.db',
-  ]);
-  expect(code).toBe(0);
-  expect(stderr).toMatch(/level=WARN msg="s3 is left out: .*" code=REPLICA_UNAVAILABLE/);
-});
-
 test('"no backup" is not reported while a destination is unreachable', async () => {
   const endpoint = await closedEndpoint();
   const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
@@ -302,6 +285,14 @@ test('-json prints the result with Litestream’s keys and some additional ones'
     timestamp: expect.stringMatching(ISO) as string,
     files_read: expect.any(Number) as number,
     bytes_read: expect.any(Number) as number,
+    sources: [
+      {
+        replica: 'file',
+        target: `file://${bucket}`,
+        files: expect.any(Number) as number,
+        bytes: expect.any(Number) as number,
+      },
+    ],
   });
 });
 

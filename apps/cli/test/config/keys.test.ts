@@ -3,6 +3,7 @@
 import { parse } from 'yaml';
 import { expect, test } from 'vitest';
 import { parseConfig } from '@sluice/core/backend';
+import { isMap } from '@sluice/core/config';
 import { OWN_TYPES } from '../../src/backends.ts';
 import { WORDS, type Word } from '../../src/litestream.ts';
 import { loadBackend } from '../../src/load-backend.ts';
@@ -39,6 +40,15 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
   passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 
+const OTHER_RECIPIENT = 'age1xmf2rvs0m7hjc6wa56tfvkekwmghxw3r09cfagc39juswwfvvvyqafhgm0';
+const ENCRYPTED = { encryption: { recipients: [OTHER_RECIPIENT] } };
+const ENCRYPTED_03 = { age: { recipients: [OTHER_RECIPIENT] } };
+/** The same for keys of encryption. */
+const BESIDE_ENCRYPTION: typeof BESIDE = {
+  encryption: { beside: ENCRYPTED, other: ENCRYPTED },
+  age: { beside: ENCRYPTED_03, other: ENCRYPTED_03 },
+};
+
 /** The same for type abs. */
 const BESIDE_ABS: typeof BESIDE = {
   'account-name': { beside: {}, other: { 'account-name': 'other' } },
@@ -52,16 +62,25 @@ const BESIDE_ABS: typeof BESIDE = {
 /** Two configurations that differ only in the key. */
 function pair(row: Row): { readonly before: string; readonly after: string } {
   const table = row.of === 'abs' ? BESIDE_ABS : BESIDE;
-  const { beside = {}, other = {} } = table[row.name.replace(/-file$/, '')] ?? {};
+  const [group = ''] = row.name.split('.');
+  const { beside = {}, other = {} } =
+    BESIDE_ENCRYPTION[group] ?? table[row.name.replace(/-file$/, '')] ?? {};
   return {
-    before: withValues(row, { ...beside, ...other }),
-    after: withValues(row, { ...beside, ...exampleOf(row) }),
+    before: withValues(row, merged(beside, other)),
+    after: withValues(row, merged(beside, exampleOf(row))),
   };
 }
 
+/** Both, and the keys of both in a group that both have. */
+function merged(a: Values, b: Values): Values {
+  const groups = Object.keys(a).filter((key) => isMap(a[key]) && isMap(b[key]));
+  const both = groups.map((key) => [key, Object.assign({}, a[key], b[key])]);
+  return { ...a, ...b, ...Object.fromEntries(both) };
+}
+
 const ROWS = (await rowsOf()).map((row) => ({ ...row, title: `${row.scope} ${row.name}` }));
-/** Keys that only state a default or check another key. They have their own tests below. */
-const NO_CHANGE = ['type', 'sse-customer-algorithm', 'sse-customer-key-md5'];
+/** Keys that only state a default, check another key, or need a second destination. They have tests of their own. */
+const NO_CHANGE = ['type', 'sse-customer-algorithm', 'sse-customer-key-md5', 'enabled'];
 
 test.each(ROWS.filter(({ name }) => !NO_CHANGE.includes(name)))(
   '$title of $of has an effect',

@@ -23,10 +23,17 @@ test('an existing configuration of Litestream works unchanged', async () => {
   expect(config.databases).toMatchObject([
     {
       options: { path: '/data/app.db' },
-      destinations: [{ name: 's3', target: 's3://my-app-backups/app.db', path: 'app.db' }],
+      destinations: [
+        {
+          name: 's3',
+          target: 's3://my-app-backups/app.db',
+          path: 'app.db',
+          retention: { retentionMs: 72 * 3_600_000 },
+        },
+      ],
     },
   ]);
-  expect(config.notes).toEqual(['dbs[0].replicas[0].retention: this version deletes nothing']);
+  expect(config.notes).toEqual([]);
 });
 
 test('three destinations can be added to it', async () => {

@@ -29,13 +29,37 @@ and prints its path to stderr. \`sluice config check\` lists the destinations, s
     `Unknown or refused keys, values of the wrong type, two destinations with the same target, and missing packages are errors. All errors
 are reported together, each with its line and, for a misspelled key, the closest existing key. Sluice logs keys that have no effect in
 this version when it starts.`,
-    `Values are written as in Litestream: durations as \`500ms\`, \`10s\`, \`5m\`, \`24h\` or \`1h30m\`; sizes as bytes, \`10MB\` (10,000,000) or
+    `Values are written as in Litestream: durations as \`500ms\`, \`10s\`, \`5m\`, \`24h\`, \`1h30m\` or (not in Litestream) \`7d\`; sizes as bytes, \`10MB\` (10,000,000) or
 \`10MiB\` (10,485,760); booleans as \`true\` or \`false\` (\`yes\`, \`no\`, \`on\`, \`off\` work too). Anchors, aliases and \`<<\` work.`,
     '## Top level',
     renderKeys(flatten(TOP)),
     renderWords((word) => word.scope === 'top'),
     `Every key of a destination except \`name\`, \`type\`, \`path\` and \`url\` is also allowed here, as the default for all
 destinations that have the key.`,
+    '### Drills on a schedule',
+    `With \`drill: { every: 24h }\`, the replicator restores each destination alone, to a folder that is then removed, and checks the
+result, as [\`sluice drill\`](commands.md#drill) does. A database overrides single keys; \`every: 0\` turns its drills off. The first drill comes at a random
+moment within \`every\`, so that many databases do not drill together; a restart neither repeats nor skips one. One drill runs at a time, in a process
+of its own with a low priority, which reads this file again. It takes the room of one restored database in \`scratch\`; if that is more than \`max-bytes\`
+or would leave less than a tenth of the disk free, the drill is inconclusive and says the numbers. A drill reads all files that its restore needs: \`bandwidth\` limits how fast,
+and the time to restore (RTO) then includes that limit. Every drill costs the requests and the traffic of a restore. Its checks may take
+a minute, a quarter of \`every\`, or the time to read the restored database once for each check at 4 MiB/s, whichever is longest; then they are
+ended, and the drill is inconclusive and names the one that did not end.`,
+    `With \`keep: 2GiB\` and \`at: latest\`, a restored copy up to that size stays in \`scratch\`, one for each destination, until the next drill. That one is *warm*: it
+applies only newer files to the copy, and makes the same checks. It does not read older files again, so every seventh drill is a full one, and a
+full one follows at once if a warm one is not ok: a damaged file fails the drill, and a check that only the warm one failed makes it
+inconclusive. A copy that another program has changed is thrown away. A warm drill measures no time to restore. Files of Litestream do not say which history they belong to: their drills are full ones. The copies hold the data of the database in plain text, readable only for
+the user of the replicator; they are removed at a start without \`keep\`, if the section \`drill\` and \`scratch\` are still there.`,
+    `A failed drill is one line of level error, an inconclusive one a warning. The last result is in \`sluice status\`, in \`/metrics\`, and beside the
+backup in the object \`sluice-drill.json\`, which Litestream ignores. It is written with the credentials of the destination; if they do not allow
+that, the log says so once. \`replicate -once\` does not drill.`,
+    '### Scrub',
+    `With \`scrub: { every: 168h }\`, the replicator reads every file of each destination again, in rounds, and verifies every byte. One destination is read at a
+time, at most \`bytes-per-second\` fast. A restart continues the round after the last file that was read (\`scrub.json\` in the staging folder). A damaged file
+is an ERROR with its name, and makes the database unhealthy. It is replaced at once by a [repair](repair.md) from another destination. If none has
+it whole, the replicator makes a full snapshot; after that the newest state can be restored again, and only older states are lost. At the end of a
+round everything that the destinations lack is copied, too. The state is in \`sluice status\` and \`/metrics\`. A scrub costs one request for each file, and the
+traffic of all files. \`replicate -once\` does not scrub.`,
     '## Databases (`dbs`)',
     renderKeys(flatten(DATABASE)),
     renderWords((word) => word.scope === 'database'),
@@ -47,7 +71,12 @@ destinations that have the key.`,
 this name.`,
     `The same files are sent to all destinations of a database, so the shortest \`sync-interval\` and the shortest \`snapshot-interval\` of
 any destination apply to all. A commit is normally sent immediately. Only after ten files faster than one per \`sync-interval\` do the next
-commits wait, for at most one interval, and are sent in one file.`,
+commits wait, for at most one interval, and are sent in one file.
+
+All commits in one file have one time, so \`restore -timestamp\` cannot tell them apart. With \`sync-interval: 10ms\`, commits that are
+20 ms apart have files and times of their own, on a volume that syncs a file within about 2 ms. That costs up to 100 files a second:
+each is one request at each destination (\`sluice cost -sync-interval 10ms\` forecasts them) and about six syncs of the staging folder,
+and 50 files a second take about a tenth of a CPU core. A slower volume, or a busy machine, puts more commits into one file.`,
     '### `type: file`',
     `\`path\` is the folder; \`url\` is \`file:///folder\`. Both forms use the same layout as Litestream (\`ltx/0\` … \`ltx/9\`).`,
     '### `type: s3`',

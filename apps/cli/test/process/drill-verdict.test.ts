@@ -49,11 +49,13 @@ async function scene(): Promise<Scene> {
 }
 
 /** Exit code, result and code of the first problem; and its message. */
-async function drill(words: readonly string[]): Promise<{ seen: unknown[]; message: string }> {
+async function drill(
+  words: readonly string[],
+): Promise<{ seen: unknown[]; message: string; row: Row }> {
   const { code, stdout } = await sluice(words);
   const [row] = JSON.parse(stdout) as [Row];
   const [problem] = row.problems;
-  return { seen: [code, row.result, problem?.code], message: problem?.message ?? '' };
+  return { seen: [code, row.result, problem?.code], message: problem?.message ?? '', row };
 }
 
 function replaceBy(backup: string, other: string): void {
@@ -91,15 +93,14 @@ function addOld(backup: string, at: Date): string[] {
   return files;
 }
 
-test('where restore takes a newer backup of Litestream 0.3, the drill is inconclusive', async () => {
+test('where restore takes a newer backup of Litestream 0.3, the drill restores that one', async () => {
   const { backup, words } = await scene();
   const objects = addOld(backup, LATER);
   for (const which of ['latest', 'random']) {
-    const { seen, message } = await drill(words('-at', which));
-    expect(seen).toEqual([13, 'inconclusive', 'REPLICA_UNSUPPORTED']);
-    expect(message).toMatch(
-      /^restore would take generation 372397bae1f78807 of Litestream 0.3, uploaded at/,
-    );
+    const { seen, row } = await drill(words('-at', which));
+    expect(seen).toEqual([0, 'ok', undefined]);
+    expect(row).toMatchObject({ generation: '372397bae1f78807' });
+    expect(row).not.toHaveProperty('txid');
   }
   expect((await drill(words('-txid', '0000000000000001'))).seen).toEqual([0, 'ok', undefined]);
   const [snapshot = '', firstSegment = ''] = objects;

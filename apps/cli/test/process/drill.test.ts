@@ -244,18 +244,34 @@ test('status shows the last drill of each destination, with its age and last suc
   expect([text.code, text.stdout]).toEqual([
     0,
     expect.stringMatching(
-      /last drill of one: ok \d+m?s ago, TXID 0{15}1 restored in [\d.]+ s\n {2}last drill of two: ok/,
+      /last drill of one: ok \(by hand\) \d+m?s ago, TXID 0{15}1 restored in [\d.]+ s, window of loss 0.0 s\n {2}last drill of two: ok/,
     ),
   ]);
   flipByte(path.join(at.backups[1], SNAPSHOT));
   await drill(at);
-  const { stdout } = await sluice(['status', '-config', at.config, '-json']);
-  const [{ destinations }] = JSON.parse(stdout) as [{ destinations: { drill: object }[] }];
+  const { code, stdout } = await sluice(['status', '-config', at.config, '-json']);
+  const [{ healthy, problems, destinations }] = JSON.parse(stdout) as [StatusRow];
   expect(destinations.map((destination) => destination.drill)).toMatchObject([
     { result: 'ok', txid: NEWEST, problems: [] },
     { result: 'failed', problems: [expect.any(String)], last_success_at: expect.any(String) },
   ]);
+  expect([code, healthy, ...destinations.map(({ state }) => state)]).toEqual([
+    3,
+    false,
+    'ok',
+    'failing',
+  ]);
+  expect(problems).toEqual([expect.stringMatching(/^two failed its drill of .* \(full, started/)]);
+  flipByte(path.join(at.backups[1], SNAPSHOT));
+  await drill(at);
+  expect((await sluice(['status', '-config', at.config])).code).toBe(0);
 });
+
+interface StatusRow {
+  readonly healthy: boolean;
+  readonly problems: readonly string[];
+  readonly destinations: readonly { readonly state: string; readonly drill: object }[];
+}
 
 test('a URL is drilled too, without a database to compare with', async () => {
   const { backups, scratch } = await scene();

@@ -197,7 +197,8 @@ test('the start logs the destinations, the possible loss, and ignored settings',
 - path: ${database}
   replicas:
   - path: ${backup}
-    retention: 72h
+    retention: 48h
+    retention-check-interval: 1h
     sync-interval: 250ms
 `,
   );
@@ -206,10 +207,26 @@ test('the start logs the destinations, the possible loss, and ignored settings',
     `replicating ${database} to file (file://${backup})" db=${database} syncInterval=250ms`,
   );
   expect(stdout).toMatch(/if this disk is lost, commits that no destination has yet are lost/);
-  expect(stdout).toMatch(/this version deletes nothing at the destinations/);
   expect(stdout).toMatch(
-    /level=WARN msg="dbs\[0\]\.replicas\[0\]\.retention: this version deletes nothing/,
+    /states of the last 48h are kept at file \(after an hour, one for each interval of level 1\); older files are deleted/,
   );
+  expect(stdout).toMatch(
+    /level=WARN msg="dbs\[0\]\.replicas\[0\]\.retention-check-interval: Sluice looks/,
+  );
+});
+
+test('-once -enforce-retention deletes nothing that is young, and needs -once', async () => {
+  const { database, backup } = scene(3);
+  const words = ['replicate', '-enforce-retention', database, `file://${backup}`];
+  const refused = await runProcess(words);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/-enforce-retention needs -once/);
+  const { code, stdout } = await runProcess([...words.slice(0, 1), '-once', ...words.slice(1)]);
+  expect(code, stdout).toBe(0);
+  expect(stdout).not.toMatch(/\d files, .* deleted/);
+  expect(await rowsAt(backup)).toBe(3);
+  const again = await runProcess([...words.slice(0, 1), '-once', ...words.slice(1)]);
+  expect(again.stdout).toMatch(/nothing is deleted: the time of the server is known only after/);
 });
 
 test('the log can be JSON and on stderr', async () => {
@@ -233,7 +250,7 @@ test('the log can be JSON and on stderr', async () => {
 const OF_THE_PROCESS = [
   /^sluice \d+\.\d+\.\d+ starts as process \d+$/,
   /^if this disk is lost/,
-  /^this version deletes nothing/,
+  /^states of the last 72h are kept at/,
 ];
 
 test('every line names its database, also if databases share a failing connection', async () => {

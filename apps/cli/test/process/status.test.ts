@@ -83,6 +83,9 @@ test('with a running replicator, it shows the process, TXID and last success', a
         txid: '0000000000000001',
         lag_seconds: 0,
         size: expect.any(Number) as number,
+        files: 2,
+        deleted_files: 0,
+        retention_seconds: 72 * 3_600,
         fencing: 'honored',
         last_success_at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       },
@@ -193,7 +196,17 @@ test('an unknown database is refused with the configured ones', async () => {
   const { config, database } = scene();
   const { code, stderr } = await sluice(['status', '-config', config, '/other.db']);
   expect(code).toBe(2);
-  expect(stderr).toContain(`/other.db is not in ${config}, which has ${database}`);
+  expect(stderr).toContain(
+    `/other.db is not in ${config}, which has ${database}; name one of them, or add it to the file`,
+  );
+});
+
+test('a folder with a backup is not taken for a database: the message shows its URL', async () => {
+  const { config, backup } = scene();
+  fs.mkdirSync(backup);
+  const { code, stderr } = await sluice(['history', '-config', config, backup]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`for the backup in this folder, write file://${backup}`);
 });
 
 test('a destination that does not respond is reported in time, with the others', async () => {

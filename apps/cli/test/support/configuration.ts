@@ -71,6 +71,7 @@ const EXAMPLES: Values = {
   dbs: [{ path: '/data/other.db', replica: { path: '/backup/other' } }],
   replica: { path: '/backup/other' },
   replicas: [{ path: '/backup/other' }],
+  'drill.assert': ['SELECT count(*) FROM orders'],
 };
 
 export function nest(name: string, value: unknown): Values {
@@ -88,6 +89,7 @@ const SERVICE_ACCOUNT = JSON.stringify({
 /** Contents of secret files that are not base64. */
 const SECRETS: Readonly<Record<string, string>> = {
   'credentials-file': SERVICE_ACCOUNT,
+  'encryption.recipients-file': 'age1yce5y72ejzvh6cwwctdlj2fz5f3adc7k3wqpkt2guqmvuecyddtswjdyft\n',
   'sas-token-file': 'sv=1&sig=c2ln',
   'connection-string-file': 'AccountName=account;AccountKey=a2V5',
 };

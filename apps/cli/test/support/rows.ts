@@ -38,9 +38,13 @@ export async function rowsOf(): Promise<Row[]> {
 /** The keys of a section. Nested keys have a dot. */
 export function flatten(schema: ConfigSchema<unknown>): [string, JSONSchema][] {
   const properties = propertiesOf(jsonSchemaOf(schema)) ?? {};
-  return Object.entries(properties).flatMap(([name, json]): [string, JSONSchema][] =>
-    json.properties === undefined
-      ? [[name, json]]
-      : Object.entries(json.properties).map(([inner, below]) => [`${name}.${inner}`, below]),
-  );
+  return Object.entries(properties).flatMap(([name, json]): [string, JSONSchema][] => {
+    const { properties: inner, ...own } = json;
+    const below = Object.entries(inner ?? {}).map(([key, each]): [string, JSONSchema] => [
+      `${name}.${key}`,
+      each,
+    ]);
+    // A map that also has a short form is a key of its own.
+    return inner === undefined || json['x-kind'] !== undefined ? [[name, own], ...below] : below;
+  });
 }

@@ -1,9 +1,9 @@
 /**
- * Sizes as in Litestream's configuration: `10MB` is 10,000,000 and `10MiB` is 10,485,760. Letter case and
- * one space do not matter. A bare number is in bytes. `K` and `KB` are the same.
+ * Sizes as in Litestream's configuration: `10MB` is 10,000,000 and `10MiB` is 10,485,760. Letter case, spaces
+ * before the unit, and commas in the number do not matter. A bare number is in bytes. `K` and `KB` are the same.
  */
 
-const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtpe])(i?))?b?$/i;
+const SIZE = /^(\d[\d,]*(?:\.\d+)?) *(?:([kmgtpe])(i?))?b?$/i;
 const LETTERS = 'kmgtpe';
 
 /** The size in whole bytes; undefined if the text is not a size. */
@@ -12,7 +12,9 @@ export function parseBytes(text: string): number | undefined {
   if (match === null) return undefined;
   const [, amount = '', letter = '', binary = ''] = match;
   const power = letter === '' ? 0 : LETTERS.indexOf(letter.toLowerCase()) + 1;
-  const bytes = Math.floor(Number(amount) * (binary === '' ? 1000 : 1024) ** power);
+  const bytes = Math.floor(
+    Number(amount.replaceAll(',', '')) * (binary === '' ? 1000 : 1024) ** power,
+  );
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 

@@ -1,11 +1,12 @@
 /**
- * Durations as in Go and in Litestream's configuration: `1s`, `5m`, `1h30m`, `500ms`.
+ * Durations as in Go and in Litestream's configuration: `1s`, `5m`, `1h30m`, `500ms`; and in days, which those
+ * refuse: `7d`.
  *
- *  unit  ns    us, µs   ms   s      m       h
- *  ms    1e-6  1e-3     1    1,000  60,000  3,600,000
+ *  unit  ns    us, µs   ms   s      m       h          d
+ *  ms    1e-6  1e-3     1    1,000  60,000  3,600,000  86,400,000
  *
  * Valid if and only if it is "0", or one or more pairs of a decimal number and a unit without spaces.
- * Negative durations are invalid. There is no unit for days.
+ * Negative durations are invalid. A day has 24 hours.
  */
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -17,10 +18,11 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1_000,
   m: 60_000,
   h: 3_600_000,
+  d: 86_400_000,
 };
 
-const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
-const PAIR = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
+const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+$/;
+const PAIR = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g;
 
 /** The duration in milliseconds; undefined if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {

@@ -99,13 +99,21 @@ export function duration(help: string, options: NumberOptions = {}): ConfigField
   );
 }
 
+/** Limits of a size, in bytes. */
+export interface SizeOptions extends NumberOptions {
+  /** Sizes from here up to the minimum are taken as the minimum: 5MB (5,000,000) is meant as 5 MiB. */
+  readonly raiseFrom?: number | undefined;
+}
+
 /** A number of bytes, or a size such as `10MB` or `10MiB`. The limits are in bytes. */
-export function size(help: string, options: NumberOptions = {}): ConfigField<number> {
+export function size(help: string, options: SizeOptions = {}): ConfigField<number> {
+  const { min = 0, raiseFrom = min } = options;
   const json = { type: ['string', 'integer'], 'x-kind': 'size' } as const;
   return field({ ...json, ...about(help, options), ...limits(options, formatBytes) }, (value) => {
     const written = typeof value === 'number' ? String(value) : value;
     const bytes = typeof written === 'string' ? parseBytes(written) : undefined;
-    if (bytes !== undefined) return within(bytes, options, (count) => `${count} bytes`);
+    const raised = bytes !== undefined && bytes >= raiseFrom ? Math.max(bytes, min) : bytes;
+    if (raised !== undefined) return within(raised, options, (count) => `${count} bytes`);
     return new Invalid(`must be a size such as 10MB or 10MiB, not ${show(value)}`);
   });
 }

@@ -99,7 +99,9 @@ function prepareMap(
       unknown.push({ path: at, message: `${at.join('.')} is not a key of ${what}${hint}` });
     } else if (value !== undefined && value !== null) {
       const inner = properties?.[key] ?? {};
-      const keys = inner.properties === undefined ? undefined : Object.keys(inner.properties);
+      // Some keys have a text as their short form.
+      const isMapOnly = inner.properties !== undefined && !typesOf(inner).has('string');
+      const keys = isMapOnly ? Object.keys(inner.properties ?? {}) : undefined;
       if (keys === undefined || isMap(value)) {
         prepared[key] = prepare(value, inner, { what: key, ignored: [], path: at, unknown });
       } else {

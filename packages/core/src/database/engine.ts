@@ -24,6 +24,7 @@ import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
 import { checkStaged, type FoundFile } from './staging/staged-check.ts';
 import { Staging, type StagedFile } from './staging/staging.ts';
+import { nameUnnamed } from './staging/unnamed.ts';
 
 /** Wait before a failed database is opened again. It doubles up to the maximum. */
 const REOPEN_MS_MIN = 1_000;
@@ -114,6 +115,11 @@ export class Engine {
     return await this.#following?.sync();
   }
 
+  /** A sync will follow soon: until then, or for a short time, no file is cut by itself. */
+  expectSync(): void {
+    this.#following?.expectSync();
+  }
+
   stats(): FollowStats | undefined {
     return this.#following?.stats();
   }
@@ -161,6 +167,8 @@ export class Engine {
       }
       this.#reportedAbsence = undefined;
       await this.#removeInvalid();
+      await this.#staging.makeFolders();
+      await nameUnnamed(this.#staging, this.#context);
       const { files, highest } = await this.#staging.open();
       const staged = await this.#checkStaged(files);
       const position = await this.#staging.readPosition();

@@ -9,7 +9,7 @@ import { Cutter, type CutterContext } from './cut/cutter.ts';
 import type { BeginOrder } from './engine.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
 import type { Tick } from './follow.ts';
-import { Freshness } from './freshness.ts';
+import { Freshness, type Times } from './freshness.ts';
 import { Images, type ImageHost } from './images/images.ts';
 import { LookLoop, type Look } from './loop.ts';
 import { isStagingError } from './staging/staging-error.ts';
@@ -71,6 +71,7 @@ export class Following implements ImageHost {
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],
       pollMs: options.monitorIntervalMs,
+      syncIntervalMs: options.syncIntervalMs,
       clock: context.clock,
       look: this.#look,
       check,
@@ -132,8 +133,8 @@ export class Following implements ImageHost {
     this.#loop.wake();
   }
 
-  imageStaged(txid: TXID, asOf: number): void {
-    this.#freshness.setImageComplete(txid, asOf);
+  imageStaged(txid: TXID, times: Times): void {
+    this.#freshness.setImageComplete(txid, times);
     this.#recordPending();
   }
 
@@ -147,14 +148,34 @@ export class Following implements ImageHost {
    * cut cannot be staged.
    */
   async sync(): Promise<bigint | undefined> {
-    if (this.isImaging) await this.#images.settled();
-    this.#requireFollowing();
-    if (this.#cutter.head === undefined) return undefined;
-    await this.waitUntilVerified();
+    do {
+      await this.#imagesSettled();
+      if (this.#cutter.head === undefined) return undefined;
+      await this.waitUntilVerified();
+    } while (this.#isMakingImage && this.isOpen); // an image may have begun during the wait
     const txid = this.#try(() => this.#cutter.cutRest());
     await this.#cutter.publisher.settled();
     this.#requireFollowing();
     return txid;
+  }
+
+  /** Another image may begin when one is finished. While it ends, images are abandoned. */
+  async #imagesSettled(): Promise<void> {
+    while (this.#isMakingImage) {
+      await this.#images.settled();
+      if (!this.isOpen) break;
+    }
+    this.#requireFollowing();
+  }
+
+  /** Before an image is requested, nothing is cut either, but there is nothing to wait for. */
+  get #isMakingImage(): boolean {
+    return this.isImaging && this.#images.isRunning;
+  }
+
+  /** A sync will be requested soon: a file that is cut now would only be one more. */
+  expectSync(): void {
+    this.#cutter.expectRequest();
   }
 
   /** Whether an image or the changes under the next TXID are in progress. A sync waits for them. */
@@ -261,10 +282,10 @@ export class Following implements ImageHost {
 
   readonly #emit = (event: EngineEvent): void => {
     if (event.kind === 'staged' && event.content === 'image') {
-      this.#freshness.setImageComplete(event.file.maxTXID, event.asOf);
+      this.#freshness.setImageComplete(event.file.maxTXID, event);
     } else if (event.kind === 'staged' && event.content === 'increment') {
       const below = this.#images.isAnnounced ? 'image' : 'complete';
-      this.#freshness.staged(event.file.maxTXID, event.asOf, below);
+      this.#freshness.staged(event.file.maxTXID, event, below);
       this.#recordPending();
     }
     this.#context.emit(event);

@@ -6,6 +6,14 @@
 
 import type { Gauges } from './gauges.ts';
 
+/** Of the commits in a file, by the monotonic clock. */
+export interface Times {
+  /** Lower bound for the time of the oldest commit. */
+  readonly since: number;
+  /** Everything committed by this time is in this file or earlier ones. */
+  readonly asOf: number;
+}
+
 export class Freshness {
   readonly #gauges: Gauges;
   /** Lower bound for the oldest commit in the tail: the last look before it. undefined if the tail is empty. */
@@ -42,7 +50,7 @@ export class Freshness {
   }
 
   /** Times of a file that is cut now: its commits are not older than `since`, and include all up to `asOf`. */
-  cut(): { readonly since: number; readonly asOf: number } {
+  cut(): Times {
     const asOf = this.#gauges.get('lookedAt');
     const since = this.#oldest ?? asOf;
     this.#oldest = undefined;
@@ -50,21 +58,28 @@ export class Freshness {
   }
 
   /** Times of an image that is frozen now. */
-  image(): { readonly since: number; readonly asOf: number } {
+  image(): Times {
     this.#oldest = undefined;
     return { since: this.#gauges.get('stagedAsOf'), asOf: this.#gauges.get('lookedAt') };
   }
 
   /** Records a staged increment. One above an unfinished image cannot be restored yet. */
-  staged(txid: bigint, asOf: number, below: 'complete' | 'image'): void {
-    this.#gauges.raise('stagedTXID', Number(txid)); // exact up to 2^53, which no history reaches
+  staged(txid: bigint, { since, asOf }: Times, below: 'complete' | 'image'): void {
+    this.#raiseTXID(txid, since);
     if (below === 'image') this.#heldBackAsOf = Math.max(this.#heldBackAsOf, asOf);
     else this.#gauges.raise('stagedAsOf', asOf);
   }
 
-  setImageComplete(txid: bigint, asOf: number): void {
-    this.#gauges.raise('stagedTXID', Number(txid));
+  setImageComplete(txid: bigint, { since, asOf }: Times): void {
+    this.#raiseTXID(txid, since);
     this.#gauges.raise('stagedAsOf', Math.max(asOf, this.#heldBackAsOf));
     this.#heldBackAsOf = 0;
+  }
+
+  #raiseTXID(txid: bigint, since: number): void {
+    const number = Number(txid); // exact up to 2^53, which no history reaches
+    if (number <= this.#gauges.get('stagedTXID')) return;
+    this.#gauges.set('stagedSince', since);
+    this.#gauges.set('stagedTXID', number);
   }
 }

@@ -16,6 +16,8 @@ const SLOTS = [
    * sees a new `stagedAsOf` with an old TXID.
    */
   'stagedTXID',
+  /** Lower bound for the oldest commit in that file. Written before `stagedTXID`. */
+  'stagedSince',
   /** 1 if some known commits are not staged yet, else 0. */
   'pending',
   /** When the image or snapshot in progress last advanced; 0 if there is none. */
@@ -62,8 +64,12 @@ export class Gauges {
     if (value > this.get(gauge)) this.set(gauge, value);
   }
 
+  /** Reads again if a file was staged meanwhile. */
   read(): GaugeReadings {
-    const pairs = SLOTS.map((gauge) => [gauge, this.get(gauge)] as const);
-    return Object.fromEntries(pairs) as Record<Gauge, number>;
+    for (;;) {
+      const pairs = SLOTS.map((gauge) => [gauge, this.get(gauge)] as const);
+      const readings = Object.fromEntries(pairs) as Record<Gauge, number>;
+      if (readings.stagedTXID === this.get('stagedTXID')) return readings;
+    }
   }
 }

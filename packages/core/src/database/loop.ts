@@ -28,6 +28,7 @@ export interface LoopContext {
   /** Files that are watched. A missing file is found by the safety poll. */
   readonly files: readonly string[];
   readonly pollMs: number;
+  readonly syncIntervalMs: number;
   readonly clock: Clock;
   readonly look: () => Look;
   /** Called at each safety poll. Throws if the files are no longer the ones that were opened. */
@@ -92,6 +93,7 @@ export class LookLoop {
       isHeld: look.isQuiet,
       isAtRest: look.isAtRest,
       freshBytes: look.freshBytes,
+      syncIntervalMs: this.#context.syncIntervalMs,
     });
     if (next !== 'settled') {
       if (next.isStill && !state.isStill) this.#watch();

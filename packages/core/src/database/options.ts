@@ -1,5 +1,6 @@
 /** Options of one watched database. Sizes in bytes, times in milliseconds. */
 
+import { DEFAULT_LEVELS, type MergeLevel } from '../history/levels.ts';
 import type { PageEncoding } from '../kernel/kernel.ts';
 
 /** Options of one database. Times are in milliseconds. `DATABASE_DEFAULTS` has the defaults, `completeOptions` applies them. */
@@ -24,6 +25,17 @@ export interface DatabaseOptions {
   readonly stagingMaxBytes: number;
   /** Time between full snapshots. */
   readonly snapshotIntervalMs: number;
+  /** Time of day of full snapshots: minutes after midnight, local time. Default: any time. */
+  readonly snapshotAtMinutes?: number | undefined;
+  /**
+   * Age at which a full snapshot is replaced although nothing has changed, at destinations without retention:
+   * a lifecycle rule may delete it. Default: never.
+   */
+  readonly snapshotMaxAgeMs?: number | undefined;
+  /** Levels of merged files, from 1 on. Empty: nothing is merged. */
+  readonly levels: readonly MergeLevel[];
+  /** Whether each merged file is compared with its inputs before the inputs may be removed. */
+  readonly verifyCompaction: boolean;
   /** How pages are stored in LTX files (docs/format.md). */
   readonly pageEncoding: PageEncoding;
   /** Maximum age of a commit that is missing at a destination (replicate/verdict.ts). */
@@ -42,6 +54,8 @@ export const DATABASE_DEFAULTS: Omit<DatabaseOptions, 'path' | 'metaPath'> = {
   busyTimeoutMs: 1_000,
   stagingMaxBytes: 1024 ** 3,
   snapshotIntervalMs: 24 * 3_600_000,
+  levels: DEFAULT_LEVELS,
+  verifyCompaction: true,
   pageEncoding: 'block',
   maxLagMs: 60_000,
 };

@@ -41,6 +41,8 @@ export interface SettleInput {
   readonly isAtRest: boolean;
   /** Size of the new frames. */
   readonly freshBytes: number;
+  /** Time between two L0 files. Looks are no rarer, so that commits this far apart get files of their own. */
+  readonly syncIntervalMs: number;
 }
 
 export function beginSettling(now: number): SettleState {
@@ -64,8 +66,9 @@ export function settle(state: SettleState, input: SettleInput): SettleState | 's
   if (input.isHeld && (input.isAtRest || input.now - movedAt >= QUIET_MS)) return 'settled';
   const isSteady = input.now - state.beganAt >= STEADY_AFTER_MS;
   const isLittle = input.freshBytes <= STEADY_BYTES_MAX;
+  const delayMsMax = isSteady && isLittle ? STEADY_MS_MAX : SETTLE_MS_MAX;
   return {
-    delayMs: Math.min(state.delayMs * 2, isSteady && isLittle ? STEADY_MS_MAX : SETTLE_MS_MAX),
+    delayMs: Math.max(SETTLE_MS_MIN, Math.min(state.delayMs * 2, delayMsMax, input.syncIntervalMs)),
     beganAt: state.beganAt,
     log: input.log,
     checkpointed: input.checkpointed,

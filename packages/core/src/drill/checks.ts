@@ -20,16 +20,22 @@ export interface Checks {
   readonly obstacle: string | undefined;
 }
 
+/** `onStep` gets the name of each check before it begins. */
 export function checkRestored(
   file: string,
   check: IntegrityCheck,
   assertions: readonly string[],
+  onStep: (step: string) => void = () => undefined,
 ): Checks {
   const results: AssertionResult[] = [];
   try {
+    if (check !== 'none') onStep(`PRAGMA ${pragmaOf(check)}`);
     const corruption = findCorruption(file, check);
     if (corruption !== undefined) return { corruption, assertions: [], obstacle: undefined };
-    for (const sql of assertions) results.push(runAssertion(file, sql));
+    for (const sql of assertions) {
+      onStep(`the assertion ${JSON.stringify(sql)}`);
+      results.push(runAssertion(file, sql));
+    }
     return { corruption, assertions: results, obstacle: undefined };
   } catch (error) {
     if (!(error instanceof ObstacleError)) throw error;
@@ -43,7 +49,7 @@ class ObstacleError extends Error {}
 /** SQLite's first complaint; undefined if it has none, or if nothing is checked. */
 function findCorruption(file: string, check: IntegrityCheck): string | undefined {
   if (check === 'none') return undefined;
-  const pragma = check === 'quick' ? 'quick_check' : 'integrity_check';
+  const pragma = pragmaOf(check);
   try {
     const answer = withDatabase(file, (database) =>
       String(database.pragma(`${pragma}(1)`, { simple: true })),
@@ -56,6 +62,10 @@ function findCorruption(file: string, check: IntegrityCheck): string | undefined
     if (isObstacle(error)) throw new ObstacleError(`PRAGMA ${pragma}: ${messageOf(error)}`);
     return `PRAGMA ${pragma}: ${messageOf(error)}`;
   }
+}
+
+function pragmaOf(check: Exclude<IntegrityCheck, 'none'>): string {
+  return check === 'quick' ? 'quick_check' : 'integrity_check';
 }
 
 /**

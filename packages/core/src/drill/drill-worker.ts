@@ -14,7 +14,7 @@ else parentPort?.once('message', (request: ExamineRequest) => void answer(reques
 function relay(): void {
   const thread = new Worker(new URL(import.meta.url));
   process.once('message', (request: ExamineRequest) => thread.postMessage(request));
-  thread.once('message', (reply: Reply) => process.send?.(reply));
+  thread.on('message', (reply: Reply) => process.send?.(reply));
   thread.once('error', (error) => process.send?.(toFailure(error)));
   // The drill is over, or was killed. A normal exit would wait for the statement that runs.
   process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
@@ -34,10 +34,14 @@ async function answer(request: ExamineRequest): Promise<void> {
 
 async function examine(request: ExamineRequest): Promise<Examination> {
   const { restored, integrityCheck, assertions, live } = request;
-  return {
-    ...checkRestored(restored.file, integrityCheck, assertions),
-    live: live && (await examineLive({ ...live, restored })),
-  };
+  const checks = checkRestored(restored.file, integrityCheck, assertions, onStep);
+  if (live === undefined) return { ...checks, live };
+  onStep('the comparison with the live database');
+  return { ...checks, live: await examineLive({ ...live, restored }) };
+}
+
+function onStep(step: string): void {
+  parentPort?.postMessage({ kind: 'step', step } satisfies Reply);
 }
 
 function toFailure(error: unknown): Reply {

@@ -31,13 +31,21 @@ export interface Examination extends Checks {
 }
 
 export type Reply =
+  /** Name of the check that begins. */
+  | { readonly kind: 'step'; readonly step: string }
   | { readonly kind: 'answer'; readonly examination: Examination }
   | { readonly kind: 'failure'; readonly message: string };
 
-/** Rejects with the reason of the signal, or if the process ends without an answer. */
+export interface ExamineOptions {
+  /** The process is killed after this time. undefined: never. */
+  readonly limitMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects with the reason of the signal, after `limitMs`, or if the process ends without an answer. */
 export async function examineRestored(
   request: ExamineRequest,
-  signal: AbortSignal,
+  { limitMs, signal }: ExamineOptions,
 ): Promise<Examination> {
   signal.throwIfAborted();
   const child = fork(fileURLToPath(threadScript(import.meta.url, 'drill-worker')), {
@@ -49,7 +57,7 @@ export async function examineRestored(
   const kill = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
   try {
-    return await answerOf(child, request);
+    return await answerOf(child, request, limitMs);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -60,10 +68,17 @@ export async function examineRestored(
   }
 }
 
-async function answerOf(child: ChildProcess, request: ExamineRequest): Promise<Examination> {
-  return await new Promise((resolve, reject) => {
-    child.once('message', (reply: Reply) => {
-      if (reply.kind === 'answer') resolve(reply.examination);
+async function answerOf(
+  child: ChildProcess,
+  request: ExamineRequest,
+  limitMs: number | undefined,
+): Promise<Examination> {
+  let timer: NodeJS.Timeout | undefined;
+  let step = 'its process';
+  const answer = new Promise<Examination>((resolve, reject) => {
+    child.on('message', (reply: Reply) => {
+      if (reply.kind === 'step') step = reply.step;
+      else if (reply.kind === 'answer') resolve(reply.examination);
       else reject(new Error(`examine the restored database: ${reply.message}`));
     });
     child.once('error', reject);
@@ -75,6 +90,18 @@ async function answerOf(child: ChildProcess, request: ExamineRequest): Promise<E
         ),
       ),
     );
+    if (limitMs !== undefined) {
+      timer = setTimeout(() => reject(lateError(step, limitMs)), limitMs);
+    }
     child.send(request);
   });
+  return await answer.finally(() => clearTimeout(timer));
+}
+
+/** Without a code: it says nothing about the destination. */
+function lateError(step: string, limitMs: number): Error {
+  return new Error(
+    `examine the restored database: ${step} had not ended when the time for all checks, ${Math.ceil(limitMs / 1_000)} s, ` +
+      'was over: make it faster, or leave it to "sluice drill", which has no limit',
+  );
 }

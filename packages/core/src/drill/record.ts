@@ -1,11 +1,13 @@
 /**
- * `drill.json` in the staging folder: the last drill of each destination, for `sluice status` and
- * `/metrics`. It is replaced atomically. If it is lost or torn, only these results are.
+ * `drill.json` in the staging folder: the last drill of each destination, and its failure that still counts, for
+ * `sluice status`, `/healthz` and `/metrics`. It is replaced atomically. If it is lost or torn, only these
+ * results are. Of two drills that end in the same instant, one result may be lost.
  */
 
 import path from 'node:path';
 import { toStagingError } from '../database/staging/staging-error.ts';
 import { readText, replaceText, systemFiles, type FileSystem } from '../file-system.ts';
+import { systemRandom, type Random } from '../random.ts';
 import type { DrillReport } from './drill.ts';
 import type { DrillResult } from './verdict.ts';
 
@@ -15,15 +17,30 @@ export interface DrillRecord {
   readonly target: string;
   readonly at: string;
   readonly result: DrillResult;
-  /** The restored state: 16 hex digits. */
+  /** Missing in records of older versions: full. */
+  readonly kind?: 'full' | 'warm' | undefined;
+  /** The restored state: 16 hex digits, or a generation and a position of Litestream 0.3. */
   readonly txid?: string | undefined;
+  readonly generation?: string | undefined;
+  readonly position?: string | undefined;
   readonly timestamp?: string | undefined;
+  /** Of the last full drill. */
   readonly restoreMs?: number | undefined;
   readonly lossWindowMs?: number | undefined;
   readonly problems: readonly string[];
   /** When a drill of this destination was last ok. */
   readonly lastSuccessAt?: string | undefined;
+  /** Missing in records of older versions. */
+  readonly startedBy?: DrillStart | undefined;
+  /** The failure that still counts; see `currentFailure`. */
+  readonly failure?: DrillFailure | undefined;
 }
+
+/** Who started a drill: the schedule of the replicator, or somebody who typed `sluice drill`. */
+export type DrillStart = 'schedule' | 'command';
+
+/** A failed drill that no success as strong has followed. */
+export type DrillFailure = Pick<DrillRecord, 'at' | 'kind' | 'startedBy' | 'problems'>;
 
 const NAME = 'drill.json';
 
@@ -37,34 +54,71 @@ export async function readDrills(
   return text === undefined ? [] : parseRecords(text);
 }
 
+export interface RecordPorts {
+  readonly files?: FileSystem | undefined;
+  readonly random?: Random | undefined;
+}
+
 /** STAGING_FAILED or STAGING_FULL. Returns 'no folder' if there is no staging folder: it belongs to the replicator, who creates it. */
 export async function recordDrill(
   folder: string,
-  { name, target }: Pick<DrillRecord, 'name' | 'target'>,
+  { name, target, startedBy }: Pick<DrillRecord, 'name' | 'target' | 'startedBy'>,
   report: DrillReport,
-  files: FileSystem = systemFiles,
+  { files = systemFiles, random = systemRandom }: RecordPorts = {},
 ): Promise<'recorded' | 'no folder'> {
   const file = path.join(folder, NAME);
   if ((await files.stat(folder)) === undefined) return 'no folder';
   const isThis = (record: DrillRecord): boolean => record.name === name && record.target === target;
   const known = await readDrills(folder, files);
-  const { at, result, txid, timestamp, restoreMs, lossWindowMs, problems } = report;
+  const { at, result, kind, txid, generation, position, timestamp } = report;
+  const { lossWindowMs, problems } = report;
+  const last = known.find(isThis);
+  const restoreMs = kind === 'warm' ? last?.restoreMs : report.restoreMs;
   const record: DrillRecord = {
     name,
     target,
     at,
     result,
+    kind,
     txid,
+    generation,
+    position,
     timestamp,
     restoreMs,
     lossWindowMs,
     problems: problems.map(({ message }) => message),
-    lastSuccessAt: result === 'ok' ? at : known.find(isThis)?.lastSuccessAt,
+    lastSuccessAt: result === 'ok' ? at : last?.lastSuccessAt,
+    startedBy,
   };
-  const records = [...known.filter((each) => !isThis(each)), record];
+  const failure = failureAfter(record, last && currentFailure(last));
+  const records = [...known.filter((each) => !isThis(each)), { ...record, failure }];
   const text = `${JSON.stringify(records, undefined, 2)}\n`;
-  await withStagingErrors(`write ${file}`, async () => replaceText(files, file, text));
+  // The replicator removes `*.tmp` that a killed drill leaves.
+  const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
+  await withStagingErrors(`write ${file}`, async () => replaceText(files, file, text, temporary));
   return 'recorded';
+}
+
+/**
+ * The failed drill that makes a destination unhealthy, whatever the last drill said: an inconclusive drill
+ * proves nothing, and a warm one does not read again what a full one found damaged. undefined if there is none.
+ */
+export function currentFailure(record: DrillRecord): DrillFailure | undefined {
+  const isOld = record.failure === undefined && record.result === 'failed';
+  return isOld ? toFailure(record) : record.failure;
+}
+
+function failureAfter(
+  record: DrillRecord,
+  before: DrillFailure | undefined,
+): DrillFailure | undefined {
+  const isWarmAfterFull = record.kind === 'warm' && before !== undefined && before.kind !== 'warm';
+  if (record.result === 'inconclusive' || isWarmAfterFull) return before;
+  return record.result === 'ok' ? undefined : toFailure(record);
+}
+
+function toFailure({ at, kind, startedBy, problems }: DrillRecord): DrillFailure {
+  return { at, kind, startedBy, problems };
 }
 
 async function withStagingErrors<T>(action: string, act: () => Promise<T>): Promise<T> {

@@ -4,13 +4,20 @@
  *  ok            the state was restored and verified, every assertion holds, and nothing contradicts it
  *  failed        the destination answered, and what it holds is not what a restore needs
  *  inconclusive  the destination, or the scratch folder, did not let us find out
+ *
+ *  the drill ended early with                    result
+ *  a code of CONTENT_CODES                       failed
+ *  any other error: access denied, unreachable,  inconclusive, unless something wrong was seen before
+ *  no room, no key to decrypt the files
  */
 
-import { isError, messageOf, type ErrorCode } from '../error.ts';
+import { isError, messageOf, ReplicationError, type ErrorCode } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
-import type { AvoidedFile } from '../restore/restore.ts';
+import type { AvoidedFile } from '../restore/options.ts';
 import { UnusableFileError } from '../restore/plan/unusable-file.ts';
 import { describeFile } from '../store/describe.ts';
+import { describeV03 } from '../v03/layout.ts';
+import { V03DamageError } from '../v03/objects.ts';
 import type { AssertionResult } from './checks.ts';
 import type { LiveState } from './live.ts';
 
@@ -43,7 +50,7 @@ export interface KnownState {
 export interface Findings {
   /** Set if the drill ended early. */
   readonly error: unknown;
-  readonly avoided: readonly AvoidedFile[];
+  readonly avoided: readonly Omit<AvoidedFile, 'source'>[];
   /** SQLite's first complaint. */
   readonly corruption: string | undefined;
   readonly assertions: readonly AssertionResult[];
@@ -84,17 +91,31 @@ const CONTENT_CODES: readonly string[] = [
   'RESTORE_INTEGRITY',
 ];
 
+/** The scratch folder did not let SQLite check the restored database. */
+export function uncheckedError(folder: string, obstacle: string): ReplicationError {
+  return new ReplicationError(
+    'RESTORE_OUTPUT',
+    `the restored database in ${folder} could not be checked: ${obstacle}; free some space there, check that disk, ` +
+      'or choose another folder (-tmp, or drill.scratch)',
+  );
+}
+
 function toProblem(error: unknown): DrillProblem {
-  const [suspect] = error instanceof UnusableFileError ? error.suspects : [];
   return {
     message: messageOf(error),
     code: isError(error) ? error.code : undefined,
-    object: suspect === undefined ? undefined : describeFile(suspect),
+    object: damagedObject(error),
   };
 }
 
+function damagedObject(error: unknown): string | undefined {
+  if (error instanceof V03DamageError) return describeV03(error.file);
+  const [suspect] = error instanceof UnusableFileError ? error.suspects : [];
+  return suspect === undefined ? undefined : describeFile(suspect);
+}
+
 /** The state was restored without this file. The next damaged file may have no replacement. */
-function toDamage({ file, code, message }: AvoidedFile): DrillProblem {
+function toDamage({ file, code, message }: Omit<AvoidedFile, 'source'>): DrillProblem {
   const next =
     'other files replaced it this time: restore a copy now, then take a new full snapshot';
   return { message: `${message}; ${next}`, code, object: file };

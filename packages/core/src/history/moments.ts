@@ -15,9 +15,7 @@ import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import type { TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import { compare, reachableTXIDs } from './chain.ts';
-
-/** The level of snapshots. The header of a snapshot has the time at which it was taken. */
-export const LEVEL_SNAPSHOT = 9;
+import { LEVEL_SNAPSHOT } from './levels.ts';
 
 /** A TXID that a file ends with, and the file that has its time. */
 export interface TimedState<File extends LTXFileInfo = LTXFileInfo> {

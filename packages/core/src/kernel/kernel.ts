@@ -121,6 +121,16 @@ export function combineCRC64(crcA: bigint, crcB: bigint, lengthBytesB: number): 
 
 let combiner: ReturnType<typeof instantiate> | undefined; // stateless, one per thread
 
+/**
+ * The kernel that a thread shares, for work that ends before anything else can run: what it returns is valid
+ * until the next call of anybody.
+ */
+export function threadKernel(): Kernel {
+  return (ofThread ??= createKernel());
+}
+
+let ofThread: Kernel | undefined;
+
 /** Creates a kernel with its own linear memory (2.4 MiB). Compiles the module once per thread. */
 export function createKernel(): Kernel {
   return new WASMKernel(instantiate());

@@ -25,6 +25,8 @@ export const HEADER_SIZE_BYTES = 100;
 /** Flag of a file without database checksums. Litestream writes no other files. */
 export const FLAG_NO_CHECKSUM = 0x2;
 const MAGIC = 0x4c545831; // "LTX1"
+/** "age-": the start of an encrypted file. */
+const AGE_MAGIC = 0x6167652d;
 const UINT32_MAX = 0xffff_ffff;
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
 const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
@@ -72,7 +74,7 @@ export function encodeHeader(header: LTXHeader): Uint8Array {
 
 /**
  * LTX_TRUNCATED for less than 100 bytes, LTX_INVALID if a rule above is broken, LTX_UNSUPPORTED for
- * an unknown flag or an unknown version in the magic number.
+ * an unknown flag or an unknown version in the magic number, REPLICA_NO_IDENTITY for an encrypted file.
  */
 export function decodeHeader(bytes: Uint8Array): LTXHeader {
   if (bytes.length < HEADER_SIZE_BYTES) {
@@ -137,6 +139,13 @@ function validatePreApply(header: LTXHeader): void {
 
 function checkMagic(magic: number): void {
   if (magic === MAGIC) return;
+  if (magic === AGE_MAGIC) {
+    throw new ReplicationError(
+      'REPLICA_NO_IDENTITY',
+      'LTX header: no identity: the file is encrypted with age; add encryption to the configuration of the ' +
+        'destination, or for a URL set SLUICE_AGE_IDENTITY',
+    );
+  }
   const isOtherVersion = magic >>> 8 === MAGIC >>> 8;
   if (isOtherVersion) throw unsupported(`version "${String.fromCodePoint(magic & 0xff)}"`);
   throw invalid('the file does not start with "LTX1"');

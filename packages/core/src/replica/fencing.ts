@@ -90,6 +90,8 @@ export interface FencedReplica {
   readonly fencing: Fencing;
   /** The same files, with every conflict reported. Without it there is no proof. */
   readonly unsettled?: ReplicaFiles | undefined;
+  /** Aborted when an error escapes from the client. */
+  readonly broken?: AbortSignal | undefined;
 }
 
 export interface FencedWrite extends SignalOptions {

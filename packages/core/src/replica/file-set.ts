@@ -37,9 +37,28 @@ export class FileSet {
     level.add(file);
   }
 
+  /** Removes a file if it is in the set. */
+  remove(file: LTXFileRef): void {
+    const level = this.#levels.get(file.level);
+    level?.remove(file);
+    if (level?.length === 0) this.#levels.delete(file.level);
+  }
+
+  /** All files, by level. */
+  all(): LTXFileInfo[] {
+    return [...this.#levels.values()].flatMap((level) => level.all());
+  }
+
   /** Number of files. */
   get count(): number {
     return this.levels.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Total size of all files. */
+  get sizeBytes(): number {
+    let sum = 0;
+    for (const level of this.#levels.values()) sum += level.totalBytes;
+    return sum;
   }
 
   /** The levels with files. */
@@ -87,6 +106,7 @@ export class FileSet {
 class Level implements SortedFiles {
   readonly level: number;
   length = 0;
+  totalBytes = 0;
   #min = new BigUint64Array(CAPACITY_MIN);
   #max = new BigUint64Array(CAPACITY_MIN);
   #size = new Float64Array(CAPACITY_MIN); // exact up to 2^53
@@ -112,12 +132,30 @@ class Level implements SortedFiles {
 
   add(file: LTXFileInfo): void {
     const index = this.#find(file);
-    if (!this.#isAt(index, file)) this.#insert(index);
+    if (this.#isAt(index, file)) this.totalBytes -= this.sizeBytes(index);
+    else this.#insert(index);
+    this.totalBytes += file.sizeBytes;
     this.#min[index] = file.minTXID;
     this.#max[index] = file.maxTXID;
     this.#size[index] = file.sizeBytes;
     this.#modifiedAtMs[index] = file.modifiedAt.getTime();
     if (this.#newest < 0 || file.maxTXID >= this.maxTXID(this.#newest)) this.#newest = index;
+  }
+
+  remove(file: LTXFileRef): void {
+    const index = this.#find(file);
+    if (!this.#isAt(index, file)) return;
+    this.totalBytes -= this.sizeBytes(index);
+    for (const column of [this.#min, this.#max, this.#size, this.#modifiedAtMs]) {
+      column.copyWithin(index, index + 1, this.length);
+    }
+    this.length -= 1;
+    if (this.#newest > index) this.#newest -= 1;
+    else if (this.#newest === index) this.#newest = this.#findNewest();
+  }
+
+  all(): LTXFileInfo[] {
+    return Array.from({ length: this.length }, (_, index) => this.#infoOf(index));
   }
 
   get(file: LTXFileRef): LTXFileInfo | undefined {
@@ -136,6 +174,14 @@ class Level implements SortedFiles {
 
   newest(): LTXFileInfo | undefined {
     return this.#newest < 0 ? undefined : this.#infoOf(this.#newest);
+  }
+
+  #findNewest(): number {
+    let newest = -1;
+    for (let index = 0; index < this.length; index++) {
+      if (newest < 0 || this.maxTXID(index) >= this.maxTXID(newest)) newest = index;
+    }
+    return newest;
   }
 
   #infoOf(index: number): LTXFileInfo {

@@ -1,15 +1,19 @@
 /** One database's LTX files and named objects at one destination: maps names to keys, over any client. */
 
+import type { Encryption } from '../encryption/age.ts';
+import { EncryptedClient } from '../encryption/encrypted-client.ts';
 import type { TXID } from '../ltx/txid.ts';
 import type {
   ByteRange,
   CallOptions,
   Capabilities,
+  EmptyRoot,
   Layout,
   LocalFile,
   ObjectBody,
   ObjectInfo,
   OpenedObject,
+  PutOptions,
   ReplicaClient,
 } from '../store/client.ts';
 import { describeReplica } from '../store/describe.ts';
@@ -34,15 +38,15 @@ export interface LTXFileInfo extends LTXFileRef {
   readonly createdAt?: Date | undefined;
 }
 
-export interface SignalOptions {
-  readonly signal?: AbortSignal | undefined;
-}
+export type SignalOptions = Pick<CallOptions, 'signal' | 'mayBegin'>;
 
 export interface ListFilesOptions extends SignalOptions {
   /** Only files with minTXID >= from. */
   readonly from?: TXID | undefined;
   /** For a reader of an empty replica. Default 'refused': a backup of Litestream 0.3 is an error. */
   readonly generations?: Generations | undefined;
+  /** See `ListOptions.emptyRoot`. */
+  readonly emptyRoot?: EmptyRoot | undefined;
 }
 
 export interface OpenFileOptions extends SignalOptions {
@@ -51,12 +55,24 @@ export interface OpenFileOptions extends SignalOptions {
 }
 
 export interface WriteFileOptions extends SignalOptions {
-  readonly condition?: 'if-absent' | undefined;
+  /** Write only if the file does not exist, or only if it has this version; otherwise REPLICA_CONFLICT. */
+  readonly condition?: PutOptions['condition'];
 }
 
 export interface ReplicaOptions {
   /** A reader that finds no files looks for backups in other layouts before it reports an empty replica. Default 'write'. */
   readonly access?: 'read' | 'write' | undefined;
+}
+
+/** The files of a destination that are stored encrypted. */
+export interface EncryptedFiles {
+  readonly encryption: Encryption;
+  /** Whether they are files of this machine. */
+  readonly isLocal: boolean;
+  /** Whether this file is encrypted: files written before the destination had encryption are not. */
+  isEncrypted(file: LTXFileInfo, options?: SignalOptions): Promise<boolean>;
+  /** The last 8 bytes of the stored object, as 16 hex digits. Needs no identity. */
+  readEnd(file: LTXFileInfo, options?: SignalOptions): Promise<string>;
 }
 
 /** The LTX files of a replica, as used by replication and restore. */
@@ -71,10 +87,18 @@ export interface ReplicaFiles {
   writeFile(file: LTXFileRef, body: ObjectBody, options?: WriteFileOptions): Promise<LTXFileInfo>;
   /** Tries all files, then rejects with `failures`. Deleting a missing file succeeds. */
   deleteFiles(files: readonly LTXFileRef[], options?: SignalOptions): Promise<void>;
+  /** Copies a file at the destination, replacing an existing one. Present if the client supports it. */
+  copyFile?:
+    | ((from: LTXFileRef, to: LTXFileRef, options?: SignalOptions) => Promise<LTXFileInfo>)
+    | undefined;
   /** Opens the file itself, for a destination on this machine. Present if the client supports it. */
   openLocalFile?: ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
   /** Whether there is a backup of Litestream 0.3 beside the files. */
   hasGenerations?: ((options?: SignalOptions) => Promise<boolean>) | undefined;
+  /** Present if files are encrypted: their listed sizes are then those of the encrypted files. */
+  readonly encrypted?: EncryptedFiles | undefined;
+  /** Small objects beside the files. Present for a `Replica`. */
+  readonly objects?: Pick<NamedObjects, 'get' | 'put' | 'delete'> | undefined;
 }
 
 /** The LTX files and named objects of one database below `root` at a destination. Errors are those of its client. */
@@ -85,7 +109,9 @@ export class Replica implements ReplicaFiles {
   readonly client: ReplicaClient;
   readonly layout: Layout;
   readonly capabilities: Capabilities;
+  readonly copyFile?: ReplicaFiles['copyFile'];
   readonly openLocalFile?: ReplicaFiles['openLocalFile'];
+  readonly encrypted?: EncryptedFiles;
   readonly objects: NamedObjects;
   readonly #access: 'read' | 'write';
   readonly #proof: KeyProof;
@@ -99,6 +125,22 @@ export class Replica implements ReplicaFiles {
     this.#access = access;
     this.#proof = new KeyProof(client, root);
     this.objects = new NamedObjects(client, root, this.#proof);
+    const copy = client.copy?.bind(client);
+    if (copy !== undefined) {
+      this.copyFile = async (from, to, options) =>
+        toFileInfo(to, await copy(this.keyOf(from), this.keyOf(to), this.#with(options)));
+    }
+    if (client instanceof EncryptedClient) {
+      const { encryption, isLocal } = client;
+      this.encrypted = {
+        encryption,
+        isLocal,
+        isEncrypted: async (file, options) =>
+          await client.isEncrypted(this.keyOf(file), this.#with(options)),
+        readEnd: async (file, options) =>
+          await client.readEnd(this.keyOf(file), file.sizeBytes, this.#with(options)),
+      };
+    }
     const openLocal = client.openLocal?.bind(client);
     if (openLocal !== undefined) {
       this.openLocalFile = async (file, options) =>
@@ -112,11 +154,12 @@ export class Replica implements ReplicaFiles {
 
   async *listFiles(
     level: number | 'all',
-    { from, signal, generations }: ListFilesOptions = {},
+    { from, signal, generations, emptyRoot }: ListFilesOptions = {},
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
     const { prefix, startAfter } = this.#rangeOf(level, from);
     let isEmpty = true;
-    for await (const object of this.client.list(prefix, this.#with({ startAfter, signal }))) {
+    const options = this.#with({ startAfter, signal, emptyRoot });
+    for await (const object of this.client.list(prefix, options)) {
       const file = parseKey(this.layout, this.root, object.key);
       if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
       isEmpty = false;

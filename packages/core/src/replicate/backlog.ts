@@ -70,6 +70,12 @@ export class Backlog {
     return this.#files.find((file) => file.txid === txid);
   }
 
+  /** The files that may be sent. */
+  get sendable(): readonly StagedIncrement[] {
+    const gate = this.#gate;
+    return gate === undefined ? this.#files : this.#files.filter(({ txid }) => txid < gate);
+  }
+
   has(path: string): boolean {
     return this.#files.some((file) => file.path === path);
   }

@@ -1,8 +1,14 @@
 /** State and errors of one database, and the log lines about them. */
 
 import type { Clock } from '../clock.ts';
-import type { ErrorCode } from '../error.ts';
+import type { BeginOrder } from '../database/engine.ts';
+import type { EngineEvent } from '../database/events.ts';
+import { type ErrorCode, isError, messageOf, ReplicationError } from '../error.ts';
+import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../store/backend.ts';
+import { describeBeginning, describeComparison } from './beginning.ts';
+import type { ImageRequests } from './image-requests.ts';
+import type { StagedFiles } from './staged-files.ts';
 import type { DatabaseState, StatusError } from './status/status.ts';
 
 export interface ConditionContext {
@@ -13,6 +19,9 @@ export interface ConditionContext {
   readonly onChange: () => void;
 }
 
+/** Time between two log lines about a full disk. */
+const FULL_LOG_MS = 600_000;
+
 export class Condition {
   readonly #context: ConditionContext;
   #state: DatabaseState = 'opening';
@@ -21,6 +30,10 @@ export class Condition {
   /** Consecutive failures with the same code since a file was last staged. */
   #failures = 0;
   #failingCode: string | undefined;
+  /** When it was last logged that the staging disk is full, by the monotonic clock. */
+  #fullLoggedAt = -Infinity;
+  /** Whether the log says that the staging disk is full. */
+  #isFullInLog = false;
 
   constructor(context: ConditionContext) {
     this.#context = context;
@@ -33,6 +46,23 @@ export class Condition {
   /** Why it is not followed; undefined while it is. */
   get error(): StatusError | undefined {
     return this.#error;
+  }
+
+  /** It is decided how replication begins. */
+  beginning({ mode, ...order }: BeginOrder, proved: bigint | undefined): void {
+    const { logger } = this.#context;
+    if (mode !== 'image') logger.info(describeBeginning({ ...order, mode }, proved));
+    this.setState(mode === 'resume' ? 'following' : 'imaging');
+  }
+
+  imaging({ why, txid }: { readonly why: string; readonly txid: bigint }): void {
+    this.setState('imaging');
+    this.#context.logger.info(`taking a full snapshot: ${why}`, { txid: formatTXID(txid) });
+  }
+
+  compared(event: EngineEvent & { readonly kind: 'compared' }): void {
+    this.#context.logger.info(describeComparison(event), { txid: formatTXID(event.txid) });
+    this.setState('following');
   }
 
   /** Why the last requested snapshot could not be made. Cleared when one is made. */
@@ -50,14 +80,32 @@ export class Condition {
     this.#context.logger.info(`waiting: ${why}`);
   }
 
-  /** The log uses `failures` to print the first error of a kind and then only a few of its repeats. */
+  /**
+   * The log uses `failures` to print the first error of a kind and then only a few of its repeats. A full disk may
+   * last for days, and fail each commit: it is logged at most each FULL_LOG_MS, also if there is room in between.
+   */
   fail({ code, message }: { readonly code: ErrorCode; readonly message: string }): void {
-    const { path, logger } = this.#context;
+    const { path, logger, clock } = this.#context;
     this.#failures = code === this.#failingCode ? this.#failures + 1 : 1;
     this.#failingCode = code;
     this.#error = this.toStatusError(code, message);
     this.setState('failing');
-    logger.error(message, { target: path, code, failures: this.#failures });
+    const isRepeat = this.#isRepeat(code);
+    logger[isRepeat ? 'debug' : 'error'](message, { target: path, code, failures: this.#failures });
+    if (code !== 'STAGING_FULL' || isRepeat) return;
+    this.#fullLoggedAt = clock.monotonic();
+    this.#isFullInLog = true;
+  }
+
+  /** Logs a failure beside replication, such as that of the state file. */
+  report(error: unknown): void {
+    const code = isError(error) ? error.code : undefined;
+    this.#context.logger[this.#isRepeat(code) ? 'debug' : 'error'](messageOf(error), { code });
+  }
+
+  #isRepeat(code: ErrorCode | undefined): boolean {
+    const loggedMs = this.#context.clock.monotonic() - this.#fullLoggedAt;
+    return code === 'STAGING_FULL' && loggedMs < FULL_LOG_MS;
   }
 
   /** The database was opened. */
@@ -70,6 +118,9 @@ export class Condition {
     this.#failures = 0;
     this.#failingCode = undefined;
     this.#error = undefined;
+    if (!this.#isFullInLog) return;
+    this.#isFullInLog = false;
+    this.#context.logger.info('the staging folder has room again; replication continues');
   }
 
   /**
@@ -134,5 +185,29 @@ export class Retry {
   succeeded(): void {
     this.#lastMs = 0;
     this.#notBefore = -Infinity;
+  }
+}
+
+/** The engine could not stage something, or does not follow the database any more. */
+export function noteFailure(
+  event: EngineEvent & { readonly kind: 'full' | 'no-snapshot' | 'failed' },
+  condition: Condition,
+  staged: Pick<StagedFiles, 'onNoRoom' | 'onNoSnapshotRoom'>,
+  images: Pick<ImageRequests, 'failed' | 'requestDropped'>,
+): void {
+  switch (event.kind) {
+    case 'full':
+      condition.fail(new ReplicationError('STAGING_FULL', event.message));
+      staged.onNoRoom();
+      return;
+    case 'no-snapshot':
+      condition.snapshotFailed(event.code, event.message, images.failed());
+      if (event.code === 'STAGING_FULL') staged.onNoSnapshotRoom();
+      return;
+    case 'failed':
+      condition.fail(event);
+      images.requestDropped();
+      if (event.code === 'STAGING_FULL') staged.onNoRoom();
+      return;
   }
 }

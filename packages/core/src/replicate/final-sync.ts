@@ -150,7 +150,12 @@ export async function bringUpToDate(context: EndingContext): Promise<EndingResul
   });
   const target = result.kind === 'staged' ? result.txid : head();
   if (target > 0n) {
-    await Promise.all(uploaders.map((uploader) => uploader.drain(target, timeoutMs, retryMs)));
+    await Promise.all(
+      uploaders.map((uploader) => uploader.drain(target, timeoutMs, retryMs, options.leases)),
+    );
+  }
+  if (options.retention === 'enforce') {
+    await Promise.all(uploaders.map(({ deleter }) => deleter.enforceNow()));
   }
   const verdict = health.verdictSince(since, options.absentMs ?? 0);
   return { result, target, verdict, absence: health.facts().absence?.kind };

@@ -5,8 +5,8 @@ import type { Logger } from '../store/backend.ts';
 import type { NextStep } from './destination/next.ts';
 import type { EngineLink } from './watch-pool.ts';
 import { Retry } from './condition.ts';
-import type { AgedSnapshot } from './destination/snapshot-age.ts';
-import { snapshotDueInMs } from './destination/snapshot-age.ts';
+import type { AgedSnapshot } from './levels/snapshot-age.ts';
+import { refreshDueInMs, snapshotDueInMs, type SnapshotSchedule } from './levels/snapshot-time.ts';
 import type { DatabaseState } from './status/status.ts';
 import type { Uploader } from './destination/uploader.ts';
 
@@ -21,7 +21,7 @@ export interface ImageRequestsContext {
   readonly onImage: () => void;
   /** The pause after a failed snapshot is over. */
   readonly onRetry: () => void;
-  readonly snapshotIntervalMs: number;
+  readonly schedule: SnapshotSchedule;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -34,6 +34,8 @@ export class ImageRequests {
   #requested: 'nothing' | 'snapshot' | 'image' = 'nothing';
   /** When a snapshot was last requested, by the monotonic clock. */
   #requestedAt = -Infinity;
+  /** When an image was requested because the snapshots were old. */
+  #refreshedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   /** Backoff for snapshots that found no room. */
   readonly #retry: Retry;
@@ -86,18 +88,22 @@ export class ImageRequests {
     this.#startSnapshot(` for a destination: ${need.why}`);
   }
 
-  /** Requests a snapshot on command. */
-  requestSnapshot(): SnapshotOrder {
+  /**
+   * Requests a snapshot on command. `damage`: files are damaged, so it gets a new TXID, also if nothing has changed: one
+   * at the TXID of a damaged snapshot would have its name.
+   */
+  requestSnapshot(damage?: string): SnapshotOrder {
     if (this.isMaking) return 'under way';
     if (this.#context.state() !== 'following') return 'not following';
-    this.#startSnapshot(': it was requested');
+    if (damage === undefined) this.#startSnapshot(': it was requested');
+    else this.request({ kind: 'needs-image', floor: this.#context.head(), why: damage });
     return 'ordered';
   }
 
   /** Requests the periodic snapshot if it is due; otherwise sets a timer for when it will be. */
   scheduleSnapshot(): void {
     clearTimeout(this.#timer);
-    const { head, snapshotIntervalMs: intervalMs, stagedSnapshot, state } = this.#context;
+    const { clock, head, schedule, stagedSnapshot, state } = this.#context;
     if (this.#requested !== 'nothing' || state() !== 'following') return;
     // A failing destination gets the newest snapshot once it recovers; it must not delay the others.
     const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
@@ -108,8 +114,14 @@ export class ImageRequests {
     if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
     const refused = this.#context.uploaders().flatMap((uploader) => this.#toRefused(uploader));
     const newestOfAll = [...newest, ...refused];
-    const dueInMs = snapshotDueInMs({ intervalMs, head: head(), newest: newestOfAll });
-    const waitMs = Math.max(dueInMs, this.#retry.waitMs);
+    const nowMs = clock.now();
+    const dueInMs = snapshotDueInMs({ ...schedule, nowMs, head: head(), newest: newestOfAll });
+    const refreshInMs = this.#refreshInMs(current);
+    if (refreshInMs === 0) {
+      this.#refresh();
+      return;
+    }
+    const waitMs = Math.max(Math.min(dueInMs, refreshInMs), this.#retry.waitMs);
     if (waitMs === 0) this.#startSnapshot(': it is due');
     else if (waitMs !== Infinity) {
       this.#timer = setTimeout(() => this.scheduleSnapshot(), Math.min(waitMs, TIMER_MS_MAX));
@@ -126,6 +138,22 @@ export class ImageRequests {
     const lastOffer = Math.max(refusal.failedAt, this.#requestedAt);
     const ageMs = this.#context.clock.monotonic() - lastOffer;
     return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
+  }
+
+  /** An image that did not help is not repeated before the same age. */
+  #refreshInMs(current: readonly Uploader[]): number {
+    const { clock, schedule } = this.#context;
+    const { maxAgeMs } = schedule;
+    const kept = current.filter(({ deleter }) => deleter.contents.retention === undefined);
+    const newest = kept.map((uploader) => uploader.newestSnapshot);
+    const lastInMs = (maxAgeMs ?? 0) - (clock.monotonic() - this.#refreshedAt);
+    return Math.max(refreshDueInMs({ maxAgeMs, newest }), lastInMs);
+  }
+
+  #refresh(): void {
+    this.#refreshedAt = this.#context.clock.monotonic();
+    const why = 'the newest one is older than snapshot.max-age, and a lifecycle rule may delete it';
+    this.request({ kind: 'needs-image', floor: this.#context.head(), why });
   }
 
   close(): void {

@@ -4,8 +4,9 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isError, messageOf } from '../error.ts';
+import { ERROR_CODES } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
+import type { UploadFailure } from './destination/upload-queue.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -30,6 +31,30 @@ export function loggerFor(logger: Logger, database?: string): Logger {
   };
 }
 
-export function logError(logger: Logger, error: unknown): void {
-  logger.error(messageOf(error), { code: isError(error) ? error.code : undefined });
+/** A failed try at a destination. */
+export interface FailedTry {
+  /** Failures in a row. */
+  readonly failures: number;
+  readonly nextTryMs: number;
+  /** The highest TXID at the destination, in hex digits. */
+  readonly highest: string;
+}
+
+/** A conflict is logged with the TXID of the other writer. */
+export function logFailure(
+  {
+    name,
+    target,
+    logger,
+  }: { readonly name: string; readonly target: string; readonly logger: Logger },
+  { code, message }: UploadFailure,
+  { failures, nextTryMs, highest }: FailedTry,
+): void {
+  const fields = { target, code, failures, nextTryMs };
+  if (code === 'REPLICA_CONFLICT') {
+    const what = 'another writer is active there, so it will be listed again';
+    logger.error(`${name}: ${what}: ${message}`, { ...fields, highest });
+    return;
+  }
+  logger[ERROR_CODES[code].retryable ? 'warn' : 'error'](`${name}: ${message}`, fields);
 }

@@ -2,17 +2,36 @@
  * `destinations.json` in the staging folder: the last file sent to each destination, by target, with
  * its lineage. It is written before a staged file is freed, so the record always includes files that
  * are gone from staging. If the record is lost, an image is taken.
+ *
+ * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`), until a file is sent there.
+ *
+ * For an encrypted destination `sealed` has the last encrypted files of level 0, and the last encrypted snapshots,
+ * written before they are sent.
  */
 
 import path from 'node:path';
+import { LEVEL_SNAPSHOT } from '../history/levels.ts';
 import { toStagingError } from '../database/staging/staging-error.ts';
 import { readText, replaceText, systemFiles, type FileSystem } from '../file-system.ts';
+import type { EmptyRoot } from '../store/client.ts';
 import type { SentRecord } from './destination/admission.ts';
+import type { SealedRecord } from './destination/sealer.ts';
+
+/** A file is sent before the next one is encrypted; a few more cover retries after a restart. */
+const SEALED_MAX = 4;
+
+/**
+ * Snapshots that retention may still rely on: ten months of daily ones, 12 days of hourly ones. About 45 KB, which
+ * are written with each file that is encrypted.
+ */
+const SNAPSHOTS_MAX = 300;
 
 export class SentRecords {
   readonly #files: FileSystem;
   readonly #file: string;
   readonly #records = new Map<string, SentRecord>();
+  readonly #sealed = new Map<string, readonly SealedRecord[]>();
+  readonly #reseeding = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
   #dirty = false;
 
@@ -25,7 +44,13 @@ export class SentRecords {
   async load(): Promise<void> {
     const text = await this.#read();
     if (text === undefined) return;
-    for (const [key, record] of parseRecords(text)) this.#records.set(key, record);
+    for (const [key, entry] of parseEntries(text)) {
+      const record = parseRecord(entry);
+      if (record !== undefined) this.#records.set(key, record);
+      if (entry['reseed'] === true) this.#reseeding.add(key);
+      const sealed = parseSealed(entry['sealed']);
+      if (sealed.length > 0) this.#sealed.set(key, sealed);
+    }
   }
 
   async #read(): Promise<string | undefined> {
@@ -53,7 +78,36 @@ export class SentRecords {
 
   set(key: string, record: SentRecord): void {
     this.#records.set(key, record);
+    this.#reseeding.delete(key);
     this.#dirty = true;
+  }
+
+  /** What an empty folder means: its disk is not mounted, unless nothing was sent there or it may be seeded again. */
+  emptyRoot(key: string): EmptyRoot | undefined {
+    if (this.#reseeding.has(key)) return 'accept';
+    return this.#records.has(key) ? 'refuse' : undefined;
+  }
+
+  /** Resolves when it is recorded that an empty destination may be seeded again. */
+  async allowReseed(key: string): Promise<void> {
+    this.#reseeding.add(key);
+    this.#dirty = true;
+    await this.save();
+  }
+
+  /** The last files that were encrypted for a destination: level 0, then snapshots, each newest first. */
+  sealed(key: string): readonly SealedRecord[] {
+    return this.#sealed.get(key) ?? [];
+  }
+
+  /** Resolves when the record is in the file. */
+  async addSealed(key: string, record: SealedRecord): Promise<void> {
+    const all = [record, ...this.sealed(key)];
+    const snapshots = all.filter(isSnapshot).slice(0, SNAPSHOTS_MAX);
+    const others = all.filter((each) => !isSnapshot(each)).slice(0, SEALED_MAX);
+    this.#sealed.set(key, [...others, ...snapshots]);
+    this.#dirty = true;
+    await this.save();
   }
 
   /** Resolves when everything set before is in the file. After a failure the next save writes it. */
@@ -75,10 +129,13 @@ export class SentRecords {
   }
 
   async #replace(): Promise<void> {
-    const entries = [...this.#records].map(([key, { txid, sizeBytes, checksum, lineage }]) => [
-      key,
-      { txid: toHex(txid), sizeBytes, checksum, lineage: toHex(lineage) },
-    ]);
+    const keys = new Set([...this.#records.keys(), ...this.#sealed.keys(), ...this.#reseeding]);
+    const entries = [...keys].map((key) => {
+      const record = this.#records.get(key);
+      const sealed = this.#sealed.get(key)?.map(toJSON);
+      const reseed = this.#reseeding.has(key) ? { reseed: true } : {};
+      return [key, { ...(record && toJSON(record)), ...(sealed && { sealed }), ...reseed }];
+    });
     // No fsync: an old or missing record after a power loss is safe, it only causes an image.
     const text = `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
     await replaceText(this.#files, this.#file, text);
@@ -96,27 +153,66 @@ export async function lastSentTo(
   return records.get(target);
 }
 
-function parseRecords(text: string): Map<string, SentRecord> {
-  const records = new Map<string, SentRecord>();
+type Entry = Readonly<Record<string, unknown>>;
+
+function parseEntries(text: string): [string, Entry][] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return records; // torn by a power loss: images will be taken
+    return []; // torn by a power loss: images will be taken
   }
-  if (typeof value !== 'object' || value === null) return records;
-  for (const [key, entry] of Object.entries(value as Record<string, unknown>)) {
-    if (typeof entry !== 'object' || entry === null) continue;
-    const { txid, sizeBytes, checksum, lineage } = entry as Record<string, unknown>;
-    if (!isHex(txid) || typeof sizeBytes !== 'number' || typeof checksum !== 'string') continue;
-    records.set(key, {
-      txid: BigInt(`0x${txid}`),
-      sizeBytes,
-      checksum,
-      lineage: isHex(lineage) ? BigInt(`0x${lineage}`) : 0n, // old records have no lineage
-    });
-  }
-  return records;
+  return isEntry(value)
+    ? Object.entries(value).filter((pair): pair is [string, Entry] => isEntry(pair[1]))
+    : [];
+}
+
+function parseRecord({
+  txid,
+  sizeBytes,
+  checksum,
+  lineage,
+  level,
+  minTXID,
+  since,
+}: Entry): SentRecord | undefined {
+  if (!isHex(txid) || typeof sizeBytes !== 'number' || typeof checksum !== 'string')
+    return undefined;
+  return {
+    txid: BigInt(`0x${txid}`),
+    sizeBytes,
+    checksum,
+    lineage: isHex(lineage) ? BigInt(`0x${lineage}`) : 0n, // old records have no lineage
+    ...(typeof level === 'number' && isHex(minTXID)
+      ? { merged: { level, minTXID: BigInt(`0x${minTXID}`) } }
+      : {}),
+    ...(isHex(since) ? { since: BigInt(`0x${since}`) } : {}),
+  };
+}
+
+function parseSealed(value: unknown): SealedRecord[] {
+  const entries: readonly unknown[] = Array.isArray(value) ? value : [];
+  return entries.filter(isEntry).flatMap((entry) => {
+    const record = parseRecord(entry);
+    const { plainChecksum, pageSize } = entry;
+    if (record === undefined || typeof plainChecksum !== 'string') return [];
+    return [{ ...record, plainChecksum, pageSize: typeof pageSize === 'number' ? pageSize : 0 }];
+  });
+}
+
+function isSnapshot({ merged }: SealedRecord): boolean {
+  return merged?.level === LEVEL_SNAPSHOT;
+}
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null;
+}
+
+function toJSON({ txid, lineage, merged, since, ...rest }: SentRecord): object {
+  const begin = since !== undefined && { since: toHex(since) };
+  const entry = { txid: toHex(txid), ...rest, lineage: toHex(lineage), ...begin };
+  if (merged === undefined) return entry;
+  return { ...entry, level: merged.level, minTXID: toHex(merged.minTXID) };
 }
 
 function toHex(value: bigint): string {

@@ -6,6 +6,8 @@
  */
 
 import { systemClock, type Clock } from '../clock.ts';
+import { ServedCommands } from '../control/served.ts';
+import type { ControlCommands } from '../control/server.ts';
 import { systemFiles, type FileSystem } from '../file-system.ts';
 import { systemRandom, type Random } from '../random.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
@@ -13,10 +15,17 @@ import { assert, ReplicationError } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
 import path from 'node:path';
 import { WatchPool } from './watch-pool.ts';
+import { MergeThread } from './levels/merge-thread.ts';
+import { type Machine, thisMachine } from './ownership/identity.ts';
+import { ownershipsOf } from './ownership/ownership.ts';
+import type { ForeignReplica } from './ownership/standing.ts';
+import { loggerFor } from './logging.ts';
 import { Replication } from './replication.ts';
 import type { DatabaseStatus, SyncReport } from './status/status.ts';
+import type { DurableOptions, DurableReport } from './durable/durability.ts';
 import type { SnapshotOrder } from './image-requests.ts';
 import type { ReplicaTarget } from './status/status.ts';
+import type { Reseed } from './reseed.ts';
 import { within } from './waits.ts';
 
 /** A thread that hangs in a system call cannot be stopped; it ends with the process. */
@@ -45,6 +54,20 @@ export interface ReplicateOptions {
    * `close` and exit the process.
    */
   readonly onCrash: (error: Error) => void;
+  /**
+   * Commands that other processes may send for a database, through a socket in its staging folder
+   * (`callControl`). Default: there is no socket.
+   */
+  readonly control?: (replicator: Replicator, path: string) => ControlCommands;
+  /** What to do with a replica that belongs to another replicator, when it is listed first. Default 'refuse'. */
+  readonly foreign?: ForeignReplica | undefined;
+  /**
+   * Called when another replicator holds the lease of a destination that has `lease`. Default: this one waits for
+   * its end. Call `close` and exit the process, or ignore it to wait.
+   */
+  readonly onHeld?: ((error: Error) => void) | undefined;
+  /** Name and ID of the machine. Default: those of this one. */
+  readonly machine?: Machine | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
   /** File system for the staging folders. */
@@ -59,6 +82,10 @@ export interface DrainOptions {
   readonly shutdownSyncIntervalMs: number;
   /** A database that has been missing for longer counts as unhealthy. Default: its `maxLagMs`. */
   readonly absentMs?: number | undefined;
+  /** Wait until the lease of another replicator has ended, at most for its own `ttlMs` more. Default 'give up'. */
+  readonly leases?: 'wait' | 'give up' | undefined;
+  /** Delete what is no longer needed before the end. Default: only while it runs. */
+  readonly retention?: 'enforce' | undefined;
 }
 
 /** Runtime commands for one database, with their input and answer. */
@@ -78,10 +105,18 @@ export interface Commands {
     readonly input: OfDatabase;
     readonly answer: { readonly txid: bigint | undefined };
   };
-  /** Makes a full snapshot for all destinations. */
+  /** Makes a full snapshot for all destinations. `damage`: why it gets a new TXID, even if nothing has changed. */
   readonly snapshot: {
-    readonly input: OfDatabase;
+    readonly input: OfDatabase & { readonly damage?: string | undefined };
     readonly answer: { readonly snapshot: SnapshotOrder };
+  };
+  /**
+   * Lets a destination that is a folder be seeded again, although it is empty and has lost its marker. 'not needed' if
+   * it does not fail for that reason.
+   */
+  readonly reseed: {
+    readonly input: OfDatabase & { readonly destination: string };
+    readonly answer: { readonly reseed: Reseed };
   };
   readonly status: { readonly input: OfDatabase; readonly answer: DatabaseStatus };
 }
@@ -95,10 +130,24 @@ export type Command<Kind extends keyof Commands = keyof Commands> = {
   readonly [Each in Kind]: { readonly kind: Each } & Commands[Each]['input'];
 }[Kind];
 
+/** A replicated database. */
+export interface DatabaseHandle {
+  /**
+   * Resolves when the last commit made before the call can be restored from `min` destinations, or from
+   * all. Calls at the same time share their uploads: the next file is cut when the one on its way has
+   * arrived. Rejects with NOT_DURABLE and `error.durable`, which tells which destinations have it, after
+   * `timeoutMs` (30 s), on an abort, if too few destinations are left, and when replication is closed. A
+   * commit that is not durable is not undone: Sluice keeps trying to send it.
+   */
+  durable(options?: DurableOptions): Promise<DurableReport>;
+}
+
 /** A running replication, returned by `replicate`. */
 export interface Replicator {
   /** Throws CONFIG_INVALID for a database that is not replicated here, REPLICA_CLOSED after `close`. */
   execute<Kind extends keyof Commands>(command: Command<Kind>): Promise<Commands[Kind]['answer']>;
+  /** One of the databases. Throws CONFIG_INVALID if it is not replicated here. */
+  database(path: string): DatabaseHandle;
   /** Status of all databases, in the order they were added. */
   status(): DatabaseStatus[];
   /** Brings all destinations of all databases up to date, independently of each other. */
@@ -133,7 +182,9 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
 class Replications implements Replicator {
   readonly #options: ReplicateOptions;
   readonly #pool: WatchPool;
+  readonly #merges = new MergeThread();
   readonly #replications = new Map<string, Replication>();
+  readonly #sockets = new Map<string, ServedCommands>();
   #isClosed = false;
 
   constructor(options: ReplicateOptions) {
@@ -158,6 +209,11 @@ class Replications implements Replicator {
     return await this.#execute(command as Command);
   }
 
+  database(path: string): DatabaseHandle {
+    const replication = this.#find(path);
+    return { durable: (options = {}) => replication.durability.durable(options) };
+  }
+
   status(): DatabaseStatus[] {
     return [...this.#replications.values()].map((replication) => replication.status());
   }
@@ -171,8 +227,9 @@ class Replications implements Replicator {
   async close(): Promise<'closed' | 'hangs'> {
     this.#isClosed = true;
     const replications = [...this.#replications.values()];
-    await Promise.all(replications.map((replication) => replication.close()));
-    return (await within(CLOSE_MS_MAX, this.#pool.close())) ?? 'hangs';
+    await Promise.all(replications.map((replication) => this.#close(replication)));
+    const threads = Promise.all([this.#pool.close(), this.#merges.close()]);
+    return (await within(CLOSE_MS_MAX, threads)) === undefined ? 'hangs' : 'closed';
   }
 
   async #execute(command: Command): Promise<Commands[keyof Commands]['answer']> {
@@ -184,7 +241,9 @@ class Replications implements Replicator {
       case 'sync':
         return { txid: await this.#find(command.path).sync() };
       case 'snapshot':
-        return { snapshot: this.#find(command.path).snapshot() };
+        return { snapshot: this.#find(command.path).snapshot(command.damage) };
+      case 'reseed':
+        return { reseed: await this.#find(command.path).reseed(command.destination) };
       case 'status':
         return this.#find(command.path).status();
     }
@@ -196,7 +255,7 @@ class Replications implements Replicator {
       await replication.start();
     } catch (error) {
       this.#replications.delete(replication.path);
-      await replication.close();
+      await this.#close(replication);
       throw error;
     }
     return replication.status();
@@ -205,9 +264,17 @@ class Replications implements Replicator {
   /** The path can be added again only after the close. */
   async #remove(database: string): Promise<DatabaseStatus> {
     const replication = this.#find(database);
-    await replication.close();
+    await this.#close(replication);
     this.#replications.delete(database);
     return replication.status();
+  }
+
+  /** The commands in progress get their answer first. */
+  async #close(replication: Replication): Promise<void> {
+    const { path, durability } = replication;
+    durability.close();
+    await this.#sockets.get(path)?.close();
+    await replication.close();
   }
 
   #add({ options: database, targets, ready }: ReplicatedDatabase): Replication {
@@ -220,20 +287,37 @@ class Replications implements Replicator {
     }
     assert(targets.length > 0, 'a database has a destination');
     const { logger, onCrash, onProgress } = this.#options;
+    const complete = completeOptions(database);
+    const { metaPath } = complete;
+    const socket = new ServedCommands(metaPath, this.#options.control?.(this, path), logger);
+    this.#sockets.set(path, socket);
     const replication = new Replication({
-      options: completeOptions(database),
+      options: complete,
       targets,
       ready,
       watch: (order, listen) => this.#pool.watch(order, listen),
+      merge: this.#merges.merge,
+      ownership: ownershipsOf({
+        options: completeOptions(database),
+        foreign: this.#options.foreign ?? 'refuse',
+        onHeld: this.#options.onHeld,
+        machine: this.#options.machine ?? thisMachine(),
+        logger: loggerFor(logger, path),
+        ...this.#ports,
+      }),
       logger,
-      clock: this.#options.clock ?? systemClock,
-      random: this.#options.random ?? systemRandom,
-      files: this.#options.files ?? systemFiles,
+      onOwned: () => socket.start(),
+      ...this.#ports,
       onLost: onCrash,
       onProgress: ({ doneBytes, totalBytes }) => onProgress?.(path, doneBytes, totalBytes),
     });
     this.#replications.set(path, replication);
     return replication;
+  }
+
+  get #ports(): { readonly clock: Clock; readonly random: Random; readonly files: FileSystem } {
+    const { clock = systemClock, random = systemRandom, files = systemFiles } = this.#options;
+    return { clock, random, files };
   }
 
   #find(database: string): Replication {

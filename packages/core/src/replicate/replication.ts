@@ -8,22 +8,25 @@
 
 import { toDatabaseError } from '../database/sqlite/database-error.ts';
 import type { EngineEvent, OpenedEvent, StagedEvent } from '../database/events.ts';
-import { isError, ReplicationError } from '../error.ts';
-import { formatTXID } from '../ltx/txid.ts';
-import { decideBeginning, describeBeginning, describeComparison, toKnown } from './beginning.ts';
+import { isError } from '../error.ts';
+import { decideBeginning, toKnown } from './beginning.ts';
 import { StagingClaim } from './claim.ts';
-import { Condition } from './condition.ts';
+import { Condition, noteFailure } from './condition.ts';
 import { DatabaseHealth, HANG_MS_MAX } from './status/database-health.ts';
+import { Durability } from './durable/durability.ts';
 import { SharedReads } from './destination/bodies.ts';
 import { waitForListings } from './destination/lister.ts';
 import { Uploader } from './destination/uploader.ts';
 import { bringUpToDate } from './final-sync.ts';
 import { ImageRequests, type SnapshotOrder } from './image-requests.ts';
-import { logError, loggerFor, serving } from './logging.ts';
+import { toSchedule } from './levels/snapshot-time.ts';
+import { loggerFor, serving } from './logging.ts';
 import { SentRecords } from './record.ts';
+import { reseed, type Reseed } from './reseed.ts';
 import type { ReplicationContext } from './replication-context.ts';
 import type { DrainOptions } from './replicate.ts';
-import { StagedFiles } from './staged-files.ts';
+import type { StagedFiles } from './staged-files.ts';
+import { StagingArea } from './staging-area.ts';
 import { readFileMarks, type FileMarks } from './status/file-marks.ts';
 import { heartbeatMs, StatusFile } from './status/status-file.ts';
 import type { DatabaseReport, DatabaseStatus, ReplicaTarget } from './status/status.ts';
@@ -37,8 +40,11 @@ const CLOSE_MS_MAX = 5_000;
 
 export class Replication {
   readonly path: string;
+  /** Waits until commits are at a number of destinations. */
+  readonly durability: Durability;
   readonly #context: ReplicationContext;
   readonly #records: SentRecords;
+  readonly #area: StagingArea;
   readonly #staged: StagedFiles;
   readonly #images: ImageRequests;
   readonly #statusFile: StatusFile;
@@ -63,31 +69,28 @@ export class Replication {
     const context = { ...given, logger: loggerFor(given.logger, given.options.path) };
     this.#context = context;
     this.path = context.options.path;
-    const { metaPath, stagingMaxBytes: maxBytes } = context.options;
-    const { clock, files, logger } = context;
-    this.#records = new SentRecords(metaPath, files);
+    const { clock, files } = context;
+    this.#records = new SentRecords(context.options.metaPath, files);
     this.#reads = new SharedReads(files);
     this.#condition = new Condition({
+      ...context,
       path: this.path,
-      clock,
-      logger,
       onChange: () => {
         if (this.#condition.state !== 'waiting') this.#health.present();
         this.#statusFile.touch();
         this.#changed.notify();
       },
     });
-    this.#staged = new StagedFiles({
+    this.#area = new StagingArea({
+      ...context,
       records: this.#records,
-      files,
-      folder: metaPath,
-      maxBytes,
       holders: () => (this.#begun ? this.#uploaders : undefined),
-      clock,
-      logger,
+      onMerged: () => this.#wakeAll(),
       report: this.#report,
     });
+    this.#staged = this.#area.staged;
     this.#images = new ImageRequests({
+      ...context,
       engine: () => this.#engine,
       uploaders: () => this.#uploaders,
       state: () => (this.#begun && !this.#closed ? this.#condition.state : 'idle'),
@@ -95,14 +98,11 @@ export class Replication {
       stagedSnapshot: () => this.#staged.snapshot?.txid ?? 0n,
       onImage: () => this.#condition.setState('imaging'),
       onRetry: () => this.#wakeAll(),
-      snapshotIntervalMs: context.options.snapshotIntervalMs,
-      clock: context.clock,
-      logger,
+      schedule: toSchedule(context.options),
     });
-    this.#statusFile = new StatusFile(metaPath, {
+    this.#statusFile = new StatusFile(context.options.metaPath, {
+      ...context,
       status: () => this.status(),
-      clock,
-      files,
       onError: this.#report,
       heartbeatMs: heartbeatMs(context.options.maxLagMs),
     });
@@ -116,6 +116,16 @@ export class Replication {
       freeingSince: () => this.#staged.freeingSince,
       stateFileWrittenAt: () => this.#statusFile.writtenAt,
       failure: () => this.#condition.error?.message,
+    });
+    this.durability = new Durability({
+      path: this.path,
+      sync: () => this.sync(),
+      expectSync: () => this.#engine?.expectSync(),
+      uploaders: () => this.#uploaders,
+      backlog: this.#staged.backlog,
+      condition: this.#condition,
+      changed: this.#changed,
+      clock,
     });
     this.#claim = new StagingClaim({
       options: context.options,
@@ -146,15 +156,22 @@ export class Replication {
       head: this.#head,
       pageSize: this.#opened?.pageSize,
       backlog: this.#staged.backlog,
+      compactor: this.#area.compactor,
       health: this.#health,
       ending: this.#ending,
       uploaders: this.#uploaders,
     });
   }
 
-  /** Makes a snapshot for all destinations now. */
-  snapshot(): SnapshotOrder {
-    return this.#images.requestSnapshot();
+  /** Makes a snapshot for all destinations now; with `damage`, one with a new TXID. */
+  snapshot(damage?: string): SnapshotOrder {
+    return this.#images.requestSnapshot(damage);
+  }
+
+  /** Lets the destination `name` be seeded again, if it is a folder that has lost its files. */
+  async reseed(name: string): Promise<Reseed> {
+    const uploader = this.#uploaders.find((each) => each.name === name);
+    return uploader === undefined ? 'not needed' : await reseed(this.#records, uploader);
   }
 
   /**
@@ -193,7 +210,9 @@ export class Replication {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.durability.close();
     this.#images.close();
+    this.#area.compactor.close();
     const reason = new DOMException('the replicator is closing', 'AbortError');
     const closing = this.#uploaders.map((uploader) => uploader.close(reason));
     await within(CLOSE_MS_MAX, Promise.all(closing));
@@ -209,34 +228,35 @@ export class Replication {
 
   #toUploader(target: ReplicaTarget): Uploader {
     const { logger, clock, random, files } = this.#context;
-    const ports = { clock, random, files };
     const key = target.target; // the name may change in the config, the target identifies it
     return new Uploader({
-      name: target.name,
-      type: target.type,
-      target: target.target,
-      open: target.open,
+      ...target,
+      databaseIntervalMs: this.#context.options.syncIntervalMs,
       backlog: this.#staged.backlog,
       reads: this.#reads,
       knowsBacklog: () => this.#opened !== undefined,
       mayBegin: () => this.#begun,
       head: () => this.#head,
       snapshot: () => this.#staged.snapshot,
-      onGone: (path) => this.#staged.forget(path),
+      merged: this.#area.compactor,
+      onGone: (path) => this.#area.forget(path),
       record: () => this.#records.get(key),
+      emptyRoot: () => this.#records.emptyRoot(key),
+      sealed: () => this.#records.sealed(key),
+      onSealed: (sealed) => this.#records.addSealed(key, sealed),
       onImageNeeded: (need) => this.#images.request(need),
       onChange: ({ sent }) => {
         if (sent !== undefined) this.#records.set(key, sent);
         for (const uploader of this.#uploaders) this.#health.confirmed(uploader);
         this.#statusFile.touch();
         this.#changed.notify();
-        this.#staged.free();
+        this.#area.free();
         this.#images.scheduleSnapshot();
       },
       isMakingImage: () => this.#images.isMaking,
       hangMs: Math.min(HANG_MS_MAX, this.#context.options.maxLagMs),
-      ...ports,
-      logger,
+      ownership: this.#context.ownership(target),
+      ...{ clock, random, files, logger },
     });
   }
 
@@ -245,21 +265,18 @@ export class Replication {
   /** The staging folder is locked and may be read and written from now on. */
   async #onOwned(): Promise<void> {
     await this.#records.load();
+    await this.#area.compactor.load();
     this.#statusFile.begin();
+    await this.#context.onOwned?.();
     const { ready } = this.#context;
-    if (ready === undefined) {
-      this.#watch();
-      return;
-    }
+    if (ready === undefined) return this.#watch();
     this.#health.absent('no file');
     this.#condition.setState('waiting');
-    const unlessClosed = (): void => {
-      if (!this.#closed) this.#watch();
-    };
-    ready.then(unlessClosed, () => undefined); // the caller reports a rejection
+    ready.then(this.#watch, () => undefined); // the caller reports a rejection
   }
 
-  #watch(): void {
+  readonly #watch = (): void => {
+    if (this.#closed) return;
     this.#condition.setState('opening');
     const { options, targets, watch } = this.#context;
     const sentEverywhere = this.#records.lowestOf(targets.map(({ target }) => target));
@@ -270,7 +287,7 @@ export class Replication {
     serving(this.path, () => {
       for (const uploader of this.#uploaders) uploader.start();
     });
-  }
+  };
 
   /** Handling an event failed, so the database is opened again after a while. */
   readonly #restart = (error: unknown): void => {
@@ -293,14 +310,10 @@ export class Replication {
       case 'imaging':
         this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
-        this.#condition.setState('imaging');
-        this.#context.logger.info(`taking a full snapshot: ${event.why}`, {
-          txid: formatTXID(event.txid),
-        });
+        this.#condition.imaging(event);
         return;
       case 'compared':
-        this.#context.logger.info(describeComparison(event), { txid: formatTXID(event.txid) });
-        this.#condition.setState('following');
+        this.#condition.compared(event);
         this.#wakeAll();
         this.#images.scheduleSnapshot();
         return;
@@ -311,17 +324,9 @@ export class Replication {
         await this.#onStaged(event);
         return;
       case 'full':
-        this.#condition.fail(new ReplicationError('STAGING_FULL', event.message));
-        this.#staged.onNoRoom();
-        return;
       case 'no-snapshot':
-        this.#condition.snapshotFailed(event.code, event.message, this.#images.failed());
-        if (event.code === 'STAGING_FULL') this.#staged.onNoSnapshotRoom();
-        return;
       case 'failed':
-        this.#condition.fail(event);
-        this.#images.requestDropped();
-        if (event.code === 'STAGING_FULL') this.#staged.onNoRoom();
+        noteFailure(event, this.#condition, this.#staged, this.#images);
         return;
       case 'notice':
         this.#context.logger[event.level](event.message);
@@ -350,10 +355,10 @@ export class Replication {
       records: this.#records.all(),
       destinations: this.#uploaders.map(toKnown),
     });
-    const { mode } = order;
-    if (mode !== 'image') logger.info(describeBeginning({ ...order, mode }, event.proved));
-    this.#condition.setState(order.mode === 'resume' ? 'following' : 'imaging');
+    if (this.#begun && order.mode !== 'resume') this.durability.interrupted();
+    this.#condition.beginning(order, event.proved);
     this.#begun = true;
+    this.#area.compactor.begin();
     this.#engine?.begin(order);
     this.#wakeAll();
     this.#images.scheduleSnapshot();
@@ -370,8 +375,9 @@ export class Replication {
     this.#staged.add(event);
     if (!this.#staged.backlog.isGated) this.#condition.setState('following');
     this.#wakeAll();
+    this.#area.compactor.wake();
     await this.#staged.measure();
-    this.#staged.free();
+    this.#area.free();
   }
 
   #wakeAll(): void {
@@ -380,5 +386,5 @@ export class Replication {
     this.#changed.notify();
   }
 
-  readonly #report = (error: unknown): void => logError(this.#context.logger, error);
+  readonly #report = (error: unknown): void => this.#condition.report(error);
 }

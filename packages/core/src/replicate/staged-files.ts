@@ -22,6 +22,8 @@ export interface Holder {
   /** Whether it can go on only from a full snapshot, and none is staged or being made for it. */
   readonly needsSnapshot: boolean;
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
+  /** Whether one of its levels can continue only from the staged snapshot, although it has that snapshot. */
+  readonly isRepairing: boolean;
   /** The last snapshot that it refused; undefined if it does not refuse them. */
   readonly snapshotRefusal: { readonly txid: bigint } | undefined;
   readonly activity: {
@@ -38,6 +40,12 @@ export interface StagedFilesContext {
   readonly maxBytes: number;
   /** undefined until the contents of the destinations are known; nothing is freed before that. */
   readonly holders: () => readonly Holder[] | undefined;
+  /** Size of the staged merged files. */
+  readonly mergedBytes: () => number;
+  /** Level-0 files above this TXID are to be merged; undefined if nothing is merged. */
+  readonly keepsAfter: () => bigint | undefined;
+  /** Frees the staged merged files: there is no room for something more important. */
+  readonly dropMerged: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly report: (error: unknown) => void;
@@ -112,9 +120,10 @@ export class StagedFiles {
 
   /** Reads the free space of the volume and adjusts the limit. */
   async measure(): Promise<void> {
-    const { files, folder, maxBytes } = this.#context;
+    const { files, folder, maxBytes, mergedBytes } = this.#context;
     const room = await readRoom(files, folder);
-    this.#affordableBytes = affordableBytes(maxBytes, this.backlog.sizeBytes, room);
+    const stagedBytes = this.backlog.sizeBytes + mergedBytes();
+    this.#affordableBytes = affordableBytes(maxBytes, stagedBytes, room);
   }
 
   /** Frees the files that no destination needs, and the oldest ones over the limit. */
@@ -122,10 +131,18 @@ export class StagedFiles {
     this.#release(this.#affordableBytes);
   }
 
+  /** Removes merged files, which are not counted here. */
+  removeMerged(paths: readonly string[]): void {
+    this.#remove(paths);
+  }
+
   /** A new file found no room: after PRESSURE_MS, frees everything that a snapshot can replace. */
   onNoRoom(): void {
     clearTimeout(this.#pressureTimer);
-    this.#pressureTimer = setTimeout(() => this.#release(0), PRESSURE_MS);
+    this.#pressureTimer = setTimeout(() => {
+      this.#context.dropMerged();
+      this.#release(0);
+    }, PRESSURE_MS);
     this.#pressureTimer.unref();
   }
 
@@ -138,6 +155,7 @@ export class StagedFiles {
   onNoSnapshotRoom(): void {
     const holders = this.#context.holders() ?? [];
     const isAwaited = holders.some((holder) => holder.needsSnapshot && !hasFailedLong(holder));
+    if (isAwaited) this.#context.dropMerged();
     this.#release(
       this.#affordableBytes,
       (holder) => holder.needsSnapshot || (isAwaited && hasFailedLong(holder)),
@@ -155,15 +173,18 @@ export class StagedFiles {
    * Destinations for which `needsSnapshot` returns true get a full snapshot and need none of the
    * staged files.
    */
-  #release(maxBytes: number, needsSnapshot: (holder: Holder) => boolean = () => false): void {
+  #release(maxBytes: number, needsSnapshot?: (holder: Holder) => boolean): void {
     const holders = this.#context.holders();
     if (holders === undefined) return;
     // Before files are released: afterwards more destinations may need a snapshot.
-    const others = holders.filter((holder) => !needsSnapshot(holder));
-    const dropped = holders.filter((holder) => needsSnapshot(holder) && !holder.needsSnapshot);
+    const isDropped = (holder: Holder): boolean => needsSnapshot?.(holder) ?? false;
+    const others = holders.filter((holder) => !isDropped(holder));
+    const dropped = holders.filter((holder) => isDropped(holder) && !holder.needsSnapshot);
     const plan = planRelease({
       files: this.backlog.files,
-      maxBytes,
+      maxBytes: Math.max(0, maxBytes - this.#context.mergedBytes()),
+      // A snapshot that finds no room is worth more than a merge: it contains the files.
+      keepsAfter: needsSnapshot === undefined ? this.#context.keepsAfter() : undefined,
       holders: holders.map((holder) => ({
         name: holder.name,
         releasable: holder.releasableTXID,
@@ -210,7 +231,7 @@ export class StagedFiles {
 
   /** Never rejects. A failure is reported once and retried. */
   async #removeFreed(): Promise<void> {
-    if (this.#freed.size === 0) return;
+    if (this.#freed.size === 0 && this.#freeingSince === undefined) return;
     const { clock, files, records, report } = this.#context;
     this.#freeingSince ??= clock.monotonic();
     try {
@@ -251,9 +272,10 @@ function hasFailedLong({ activity }: Holder): boolean {
 /** Whether a destination lacks the snapshot and does not refuse it. */
 function isNeeded(txid: bigint, holders: readonly Holder[]): boolean {
   return holders.some(
-    ({ newestSnapshot, replicatedTXID, snapshotRefusal }) =>
+    ({ newestSnapshot, isRepairing, replicatedTXID, snapshotRefusal }) =>
       replicatedTXID === undefined ||
-      ((newestSnapshot?.txid ?? 0n) < txid && (snapshotRefusal?.txid ?? 0n) < txid),
+      (((newestSnapshot?.txid ?? 0n) < txid || isRepairing) &&
+        (snapshotRefusal?.txid ?? 0n) < txid),
   );
 }
 
@@ -277,6 +299,8 @@ export interface BudgetInput {
   readonly files: readonly File[];
   readonly maxBytes: number;
   readonly holders: readonly ReleasePoint[];
+  /** Files above this TXID are to be merged and stay while there is room. */
+  readonly keepsAfter?: bigint | undefined;
   /** The staged snapshot, from which a lagging destination can be seeded. */
   readonly snapshot?: { readonly txid: bigint } | undefined;
 }
@@ -303,7 +327,9 @@ export function planRelease(input: BudgetInput): BudgetDecision {
       : holder,
   );
   const unneeded = lowest(holders.map(({ releasable }) => releasable)) ?? 0n;
-  const needed = releaseForLimit(files, unneeded, maxBytes);
+  const { keepsAfter } = input;
+  const isKept = keepsAfter !== undefined && keepsAfter < unneeded;
+  const needed = releaseForLimit(files, isKept ? keepsAfter : unneeded, maxBytes);
   const lagging = holders.filter(({ releasable }) => releasable < needed);
   if (lagging.length === 0) return { releaseTo: needed, lagging: [] };
   const seed = seedAbove(input, needed);

@@ -24,6 +24,8 @@ export interface EngineLink {
   reopen(why: unknown): void;
   /** Cuts everything committed. Returns its TXID, or undefined if the database is not followed. */
   sync(): Promise<bigint | undefined>;
+  /** A sync will follow soon (Engine.expectSync). */
+  expectSync(): void;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export class WatchPool {
       snapshot: () => thread.notify('snapshot', { database }),
       reopen: (why) => thread.notify('reopen', { database, message: messageOf(why) }),
       sync: () => thread.call('sync', { database }),
+      expectSync: () => thread.notify('expectSync', { database }),
       close: async () => {
         await thread.call('close', { database });
         listeners.delete(database);
@@ -130,6 +133,7 @@ export interface WatchService {
   readonly snapshot: Call<object>;
   readonly reopen: Call<{ readonly message: string }>;
   readonly sync: Call<object, bigint | undefined>;
+  readonly expectSync: Call<object>;
   readonly close: Call<object>;
 }
 

@@ -49,6 +49,7 @@ const emit: (event: WatchEvent) => void = serve<WatchService>({
     engineOf(database).reopen(new ReplicationError('STAGING_FAILED', message));
   },
   sync: ({ database }) => engineOf(database).sync(),
+  expectSync: ({ database }) => engineOf(database).expectSync(),
   async close({ database }) {
     await engineOf(database).close();
     watched.delete(database);

@@ -9,9 +9,7 @@
  * Memory: one window and one kernel per thread, and 12 bytes per page of each file.
  */
 
-import fs from 'node:fs';
-import { promisify } from 'node:util';
-import { assert, messageOf, ReplicationError } from '../error.ts';
+import { assert } from '../error.ts';
 import { requireFileChecksum, type HashedPart } from '../ltx/checksum.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import { fromFailure, type Failure } from '../threads/failure.ts';
@@ -19,6 +17,7 @@ import { Thread, threadScript } from '../threads/thread.ts';
 import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
 import type { ReadLocalFile } from './decode/local-file.ts';
 import type { LocalFiles } from './decode/local-files.ts';
+import { Flusher } from './flusher.ts';
 import { toUnusableFileError } from './plan/unusable-file.ts';
 import type { WindowSettings } from './decode/window-decoder.ts';
 import type { WindowService } from './decode/window-worker.ts';
@@ -26,11 +25,6 @@ import { windowsOf, type Window } from './decode/windows.ts';
 
 /** Large enough that a file's part of a window is one read; small enough for one per thread. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
-/** Flush to disk in the background after this many bytes, so that the final fsync is short. */
-const FLUSH_BYTES = 128 * 1024 * 1024;
-
-const fdatasync = promisify(fs.fdatasync);
-
 export async function applyPlanInWindows(
   options: ApplyPlanOptions,
   { files }: LocalFiles,
@@ -53,8 +47,7 @@ class WindowRun {
   readonly #hashes: HashedPart[][];
   readonly #threads: readonly Thread<WindowService>[];
   readonly #windows: Iterator<Window>;
-  #unflushedBytes = 0;
-  #flushing: Promise<void> | undefined;
+  readonly #flusher: Flusher;
   #next = 0;
 
   constructor(
@@ -71,6 +64,7 @@ class WindowRun {
       windowPages,
     };
     this.#options = options;
+    this.#flusher = new Flusher(options.descriptor);
     this.#files = files;
     this.#hashes = files.map(() => []);
     this.#windows = windowsOf(
@@ -96,7 +90,7 @@ class WindowRun {
       signal.throwIfAborted();
       const work = this.#threads.map((thread) => this.#serve(thread));
       await Promise.race([Promise.all(work), aborted]);
-      await this.#flushing;
+      await this.#flusher.finish();
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -106,7 +100,7 @@ class WindowRun {
   /** Once this resolves, nothing is being read or written. */
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
-    await this.#flushing?.catch(() => undefined); // already reported, or another error is
+    await this.#flusher.close();
   }
 
   /** Handles one window after another; the next one is queued before this one ends. */
@@ -128,25 +122,7 @@ class WindowRun {
       known[order] = slice;
       this.#options.onBytes(end - start);
     }
-    this.#unflushedBytes += WINDOW_BYTES;
-    if (this.#unflushedBytes >= FLUSH_BYTES && this.#flushing === undefined) this.#flush();
-  }
-
-  #flush(): void {
-    this.#unflushedBytes = 0;
-    this.#flushing = fdatasync(this.#options.descriptor).then(
-      () => {
-        this.#flushing = undefined;
-      },
-      (error: unknown) => {
-        throw new ReplicationError(
-          'RESTORE_OUTPUT',
-          `fsync the restored file: ${messageOf(error)}`,
-          { cause: error },
-        );
-      },
-    );
-    this.#flushing.catch(() => undefined); // `all` awaits it
+    this.#flusher.add(WINDOW_BYTES);
   }
 
   #toError(index: number, failure: Failure): unknown {

@@ -2,19 +2,21 @@
  * Runs a restore plan, from any destination. It reads files newest first, so each page is written
  * once, from the newest file that has it. Before it resolves, it has read every file completely,
  * decoded and hashed every page, and verified every file checksum. It stops at the first file that
- * holds every page: older files are not read.
+ * holds every page: older files are not read. With a base, the plan has only files that continue the
+ * database that is in the output already, and the other pages stay.
  *
  * Memory: READ_AHEAD_BYTES_MAX, a few slabs per thread, and one bit per page.
  */
 
 import { assert } from '../error.ts';
-import { createKernel } from '../kernel/kernel.ts';
+import { threadKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import { applyPlanInWindows } from './apply-plan-windows.ts';
 import { createInlinePool, createThreadPool, type DecoderPool } from './decode/decoder-pool.ts';
 import { FileScan, type ScannedFile } from './decode/file-scan.ts';
 import { HeaderChain } from './plan/header-chain.ts';
+import { Flusher } from './flusher.ts';
 import { openLocalFiles } from './decode/local-files.ts';
 import { missingPageError } from './decode/missing-page.ts';
 import { PageSet } from './decode/page-set.ts';
@@ -24,8 +26,13 @@ import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './decode/slabs.ts';
 import { sourcedFiles, type SourcedFile } from './plan/sources.ts';
 import { toUnusableFileError } from './plan/unusable-file.ts';
 
-/** Below this size the calling thread decodes: starting worker threads would take longer. */
-const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
+/**
+ * Up to this size the calling thread decodes. It takes about 30 ms for that; starting a worker thread
+ * takes up to 70 ms of processor time.
+ */
+const INLINE_BYTES_MAX: number = 12 * 1024 * 1024;
+/** Local files of more than this are read by threads. Nothing else would run while one thread reads them. */
+const LOCAL_INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
 /**
  * Per thread: one being decoded and one waiting. Overall: one being filled and one on its way back.
  */
@@ -37,12 +44,21 @@ export interface ApplyPlanOptions {
   readonly local: 'allowed' | 'refused';
   readonly plan: RestorePlan<SourcedFile>;
   readonly descriptor: number;
+  /** The older state that the output holds. Only with local files refused. */
+  readonly base?: BaseState | undefined;
   /** Called with the size of the database before the first page is written. */
   readonly onSize: (sizeBytes: number) => Promise<void>;
   readonly threads: number;
   readonly readsMax: number;
   readonly onBytes: (count: number) => void;
   readonly signal: AbortSignal;
+}
+
+/** A state that the files of a plan continue. */
+export interface BaseState {
+  readonly pages: number;
+  /** Throws if the file does not continue this state. */
+  requireContinued(header: LTXHeader): void;
 }
 
 export interface AppliedPlan {
@@ -53,7 +69,7 @@ export interface AppliedPlan {
 
 export async function applyPlan(options: ApplyPlanOptions): Promise<AppliedPlan> {
   const { plan, signal } = options;
-  if (options.local === 'allowed' && plan.sizeBytes > INLINE_BYTES_MAX) {
+  if (options.local === 'allowed' && plan.sizeBytes > LOCAL_INLINE_BYTES_MAX) {
     await using local = await openLocalFiles(plan.files.toReversed(), signal);
     if (local !== undefined) return await applyPlanInWindows(options, local);
   }
@@ -74,12 +90,16 @@ class PlanRun {
   readonly #slabs: Slabs;
   readonly #pool: DecoderPool;
   readonly #written = new PageSet();
+  readonly #flusher: Flusher;
   readonly #headers = new HeaderChain();
-  readonly #kernel = createKernel();
+  /** Pages up to this one may stay as they are: no file of the plan ends before them. */
+  #keptPages: number;
 
   constructor(options: ApplyPlanOptions) {
-    const { plan, descriptor, readsMax } = options;
+    const { plan, descriptor, readsMax, base } = options;
     this.#options = options;
+    this.#keptPages = base?.pages ?? 0;
+    this.#flusher = new Flusher(descriptor);
     this.#files = plan.files.toReversed();
     this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
     const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
@@ -105,6 +125,7 @@ class PlanRun {
       if (scanned.isFullImage) break;
     }
     await Promise.all(verifications);
+    await this.#flusher.finish();
     this.#signal.throwIfAborted();
     const header = this.#headers.newest;
     assert(header !== undefined, 'a plan has files');
@@ -115,18 +136,20 @@ class PlanRun {
   /** Once this resolves, nothing is being read or written. */
   async close(): Promise<void> {
     this.#failed.abort(new Error('the restore has ended'));
-    await Promise.all([this.#reads.close(), this.#pool.close()]);
+    await Promise.all([this.#reads.close(), this.#pool.close(), this.#flusher.close()]);
   }
 
   async #scan(file: SourcedFile): Promise<ScannedFile> {
     const scan = new FileScan({
-      kernel: this.#kernel,
+      kernel: threadKernel(),
       pool: this.#pool,
       slabs: this.#slabs,
-      claim: (pgno) => pgno <= (this.#headers.newest?.commit ?? 0) && this.#written.add(pgno),
+      claim: (pgno) => this.#claim(pgno),
       onHeader: async (header) => {
         const isNewest = this.#headers.newest === undefined;
         this.#headers.add(file, header);
+        this.#options.base?.requireContinued(header);
+        this.#keptPages = Math.min(this.#keptPages, header.commit);
         if (isNewest) await this.#options.onSize(header.commit * header.pageSize);
       },
       onFailure: (error) => this.#failed.abort(toUnusableFileError(file, error)),
@@ -145,6 +168,14 @@ class PlanRun {
     }
   }
 
+  /** Whether the page must be written: no newer file has it, and it is not after the end. */
+  #claim(pgno: number): boolean {
+    const { newest } = this.#headers;
+    if (newest === undefined || pgno > newest.commit || !this.#written.add(pgno)) return false;
+    this.#flusher.add(newest.pageSize);
+    return true;
+  }
+
   /** Never rejects: a failure aborts the run through its signal. */
   async #verify(file: LTXFileInfo, { verified }: ScannedFile): Promise<void> {
     try {
@@ -157,8 +188,8 @@ class PlanRun {
   #requireWhole({ commit, pageSize }: LTXHeader): void {
     const lock = lockPgno(pageSize);
     if (this.#written.count === commit - (commit >= lock ? 1 : 0)) return;
-    let missing = 1;
-    while (missing === lock || this.#written.has(missing)) missing += 1;
-    throw missingPageError(missing, commit);
+    for (let pgno = this.#keptPages + 1; pgno <= commit; pgno += 1) {
+      if (pgno !== lock && !this.#written.has(pgno)) throw missingPageError(pgno, commit);
+    }
   }
 }

@@ -37,7 +37,8 @@ export async function requireFree(output: string, overwrite: Overwrite): Promise
     const own = found === undefined || found.size === 0 ? [] : ['']; // an empty file may be replaced
     const [taken] = [...own, ...(await findJournalFiles(output))];
     const holders = await findHolders(output);
-    const openIn = holders.length === 0 ? '' : `, and ${describeHolders(holders)} has it open`;
+    const has = holders.length === 1 ? 'has' : 'have';
+    const openIn = holders.length === 0 ? '' : `, and ${describeHolders(holders)} ${has} it open`;
     if (taken === undefined && openIn === '') return;
     const what =
       taken === undefined

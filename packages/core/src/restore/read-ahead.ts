@@ -12,6 +12,11 @@ import { objectChangedError } from './plan/file-changed.ts';
 const RANGE_BYTES: number = 4 * 1024 * 1024;
 /** Bytes buffered ahead. Together with the slabs, this is the memory that a restore uses. */
 const READ_AHEAD_BYTES_MAX: number = 32 * 1024 * 1024;
+/**
+ * Concurrent reads unless the caller sets a number. READ_AHEAD_BYTES_MAX allows 8 whole ranges; more reads
+ * are for small files, where the round trip takes longest. A client makes 16 requests at once.
+ */
+export const READS_MAX_DEFAULT = 16;
 
 /** How to read a listed file. */
 export interface FileAccess<File> {
@@ -107,9 +112,10 @@ export class ReadAhead<File extends ListedFile> {
     const opened = await access.open(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
     this.#versions.set(file, known);
-    if (opened.sizeBytes === file.sizeBytes && opened.version === known) return opened;
+    const listedBytes = opened.storedBytes ?? opened.sizeBytes;
+    if (listedBytes === file.sizeBytes && opened.version === known) return opened;
     await opened.body[Symbol.asyncIterator]().return?.(); // frees the connection
-    throw objectChangedError(access.describe(file), file.sizeBytes, opened.sizeBytes);
+    throw objectChangedError(access.describe(file), file.sizeBytes, listedBytes);
   }
 }
 
@@ -193,8 +199,9 @@ class Reading<File> {
 
   /** REPLICA_TRUNCATED unless exactly the requested number of bytes arrives. */
   async *#counted(): AsyncGenerator<Uint8Array, void> {
-    const { sizeBytes, range } = this.part;
-    const { body } = await this.#open();
+    const { range } = this.part;
+    const { body, sizeBytes: wholeBytes } = await this.#open();
+    const sizeBytes = range === undefined ? wholeBytes : this.part.sizeBytes;
     let received = 0;
     for await (const chunk of body) {
       received += chunk.length;

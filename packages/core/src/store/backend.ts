@@ -17,6 +17,8 @@ export interface ConnectContext {
   readonly signal?: AbortSignal | undefined;
   /** Only a client with access 'write' may clean up after an earlier process (temporary files, uploads). */
   readonly access: 'read' | 'write';
+  /** Asks the program for credentials, if it has a function for them. Its value is for the backend to check. */
+  readonly credentials?: (() => Promise<unknown>) | undefined;
 }
 
 /** A configured destination, described for people and for the host. */

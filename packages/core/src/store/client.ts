@@ -17,6 +17,11 @@ export interface CallOptions {
    * `Capabilities.folders`). Other clients ignore it.
    */
   readonly root?: string | undefined;
+  /**
+   * Called by core before each attempt of a write, a copy or a delete, and before each chunk of a body. Throws if
+   * it must not begin any more. Clients ignore it.
+   */
+  readonly mayBegin?: (() => void) | undefined;
 }
 
 /** From `start` up to but not including `end`. Without `end`: to the end of the object. */
@@ -29,7 +34,17 @@ export interface ByteRange {
 export interface ListOptions extends CallOptions {
   /** Omit keys up to and including this one. A client may ignore it: core filters. */
   readonly startAfter?: string | undefined;
+  /** For a client of folders; other clients ignore it. */
+  readonly emptyRoot?: EmptyRoot | undefined;
 }
+
+/**
+ * What an empty folder without its marker means.
+ * 'refuse': files were written there before, so it is REPLICA_DESTINATION_NOT_FOUND: its disk may not be mounted.
+ * 'accept': it is a new folder, also if this client has seen a marker there.
+ * Neither: it is a new folder, unless this client has seen a marker there.
+ */
+export type EmptyRoot = 'refuse' | 'accept';
 
 /** Options of `ReplicaClient.get`. */
 export interface GetOptions extends CallOptions {
@@ -75,6 +90,8 @@ export interface ObjectBody {
 export interface OpenedObject {
   /** Size of the whole object, regardless of the range. */
   readonly sizeBytes: number;
+  /** Set by a wrapper that decrypts: the size of the object in listings. */
+  readonly storedBytes?: number | undefined;
   readonly modifiedAt?: Date | undefined;
   readonly version?: string | undefined;
   /** In chunks, so that a read can be aborted between them: not a large object at once. */

@@ -35,7 +35,8 @@ export async function* readV03(
   try {
     yield* decodeLZ4Frame(checkedStart(reads.read(file), file, onBytes));
   } catch (error) {
-    if (!(error instanceof LZ4Error)) throw error;
+    const isDamage = error instanceof LZ4Error || isError(error, 'LTX_INVALID'); // a damaged age file
+    if (!isDamage) throw error;
     throw new V03DamageError(file, error);
   }
 }
@@ -56,7 +57,7 @@ export class V03DamageError extends ReplicationError {
   }
 }
 
-/** Reads the first bytes of a file. REPLICA_UNSUPPORTED or RESTORE_DAMAGED if it cannot be decoded. */
+/** Reads the first bytes of a file. REPLICA_NO_IDENTITY or RESTORE_DAMAGED if it cannot be decoded. */
 export async function checkStart(
   { client, root }: V03Source,
   file: V03File,
@@ -64,10 +65,40 @@ export async function checkStart(
 ): Promise<void> {
   const range = { start: 0, end: Math.min(AGE_START.length, file.sizeBytes) };
   if (range.end === 0) throw new V03DamageError(file, new LZ4Error('it is empty'));
-  const { body } = await client.get(file.key, { range, signal, root });
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  try {
+    const { body } = await client.get(file.key, { range, signal, root });
+    for await (const chunk of body) chunks.push(chunk);
+  } catch (error) {
+    throw isError(error, 'LTX_INVALID') ? new V03DamageError(file, error) : error; // a damaged age file
+  }
   requireLZ4(Buffer.concat(chunks), file);
+}
+
+/** Offsets in the header of a database, big-endian. */
+const PAGE_SIZE_OFFSET = 16;
+const PAGE_COUNT_OFFSET = 28;
+const SIZES_END = 32;
+
+/** The size of the database in a snapshot, by its header. Reads only the first block. */
+export async function databaseBytesIn(
+  { client, root }: V03Source,
+  snapshot: V03Snapshot,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { body } = await client.get(snapshot.key, { signal, root });
+  try {
+    for await (const bytes of decodeLZ4Frame(checkedStart(body, snapshot, () => undefined))) {
+      if (bytes.length < SIZES_END) return bytes.length;
+      const header = Buffer.from(bytes.buffer, bytes.byteOffset, SIZES_END);
+      const pageSize = header.readUInt16BE(PAGE_SIZE_OFFSET);
+      return (pageSize === 1 ? 65_536 : pageSize) * header.readUInt32BE(PAGE_COUNT_OFFSET);
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof LZ4Error)) throw error;
+    throw new V03DamageError(snapshot, error);
+  }
 }
 
 async function* checkedStart(
@@ -98,9 +129,9 @@ function requireLZ4(start: Buffer, file: V03File): void {
 
 function encrypted(file: V03File): ReplicationError {
   return new ReplicationError(
-    'REPLICA_UNSUPPORTED',
-    `read ${describeV03(file)} of Litestream 0.3: it is encrypted with age, which Sluice cannot decrypt: ` +
-      'restore it with Litestream 0.3.13 and the age identities of its configuration',
+    'REPLICA_NO_IDENTITY',
+    `read ${describeV03(file)} of Litestream 0.3: no identity: it is encrypted with age; set SLUICE_AGE_IDENTITY, ` +
+      'or use the age identities of its configuration (age.identities)',
   );
 }
 

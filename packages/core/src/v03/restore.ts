@@ -13,7 +13,7 @@ import { writePages } from '../restore/decode/write-pages.ts';
 import { checkIntegrity, type IntegrityCheck } from '../restore/integrity.ts';
 import { Output, type Published } from '../restore/output.ts';
 import { checkOutput, withOutputErrors, type Overwrite } from '../restore/output-target.ts';
-import { ReadAhead } from '../restore/read-ahead.ts';
+import { ReadAhead, READS_MAX_DEFAULT } from '../restore/read-ahead.ts';
 import {
   listGenerations,
   type Generation,
@@ -44,7 +44,7 @@ export interface RestoreV03Options {
   readonly output: string;
   /** Default 'refuse'. An empty file is always replaced. */
   readonly overwrite?: Overwrite | undefined;
-  /** Concurrent reads. Default 8. */
+  /** Concurrent reads. Default 16. */
   readonly parallelism?: number | undefined;
   /** Default 'none'. */
   readonly integrityCheck?: IntegrityCheck | undefined;
@@ -73,7 +73,6 @@ export interface RestoreV03Report extends Published {
   }[];
 }
 
-const PARALLELISM_DEFAULT = 8;
 /** Retention may remove objects between listing and reading. We then list again, up to this often. */
 const LISTINGS_MAX = 3;
 
@@ -163,7 +162,7 @@ class V03Run {
   #doneBytes = 0;
 
   constructor(options: RestoreV03Options, plan: V03Plan, output: Output, signal: AbortSignal) {
-    const { source, parallelism = PARALLELISM_DEFAULT } = options;
+    const { source, parallelism = READS_MAX_DEFAULT } = options;
     this.#options = options;
     this.#plan = plan;
     this.#output = output;

@@ -99,7 +99,7 @@ function withWords(error: ReplicationError, words: string): ReplicationError {
 
 function isContentError(error: unknown): error is ReplicationError {
   return (
-    isError(error) && (error.code.startsWith('RESTORE_') || error.code === 'REPLICA_UNSUPPORTED')
+    isError(error) && (error.code.startsWith('RESTORE_') || error.code === 'REPLICA_NO_IDENTITY')
   );
 }
 

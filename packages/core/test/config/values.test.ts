@@ -24,14 +24,16 @@ describe('durations', () => {
     ['100us', 0.1],
     ['1µs', 0.001],
     ['+2s', 2_000],
-  ])('%s is %d ms, as in Go', (text, ms) => {
+    ['7d', 604_800_000],
+    ['1d12h', 129_600_000],
+  ])('%s is %d ms', (text, ms) => {
     expect(parseDuration(text)).toBeCloseTo(ms, 9);
   });
 
   test.each([
     '',
     '5',
-    '1d',
+    '1w',
     '1 s',
     '-1s',
     's',
@@ -72,9 +74,12 @@ describe('sizes', () => {
     ['8Ki', 8_192],
     ['7B', 7],
     ['2TB', 2e12],
+    ['10  MB', 10_000_000],
+    ['10,485,760', 10_485_760],
+    ['1,5MB', 15_000_000],
   ])('%s is %d bytes', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
-  test.each(['', 'MB', '-1', '1XB', '1 000', '1e3', 'NaN', '10  MB', '9000PB', '1MBit'])(
+  test.each(['', 'MB', '-1', '1XB', '1 000', '1e3', 'NaN', ',5', '9000PB', '1MBit'])(
     '%j is not a size',
     (text) => expect(parseBytes(text)).toBeUndefined(),
   );

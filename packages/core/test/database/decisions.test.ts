@@ -17,7 +17,10 @@ import {
 } from '../../src/database/settle.ts';
 
 describe('the settle loop', () => {
-  const input = { now: 0, log: 5, checkpointed: 5, isHeld: true, isAtRest: false, freshBytes: 0 };
+  const input = {
+    ...{ now: 0, log: 5, checkpointed: 5, isHeld: true, isAtRest: false, freshBytes: 0 },
+    syncIntervalMs: 1_000,
+  };
   test('ends when everything is held and the reader is at rest', () => {
     expect(settle(beginSettling(0), { ...input, isAtRest: true })).toBe('settled');
   });
@@ -38,6 +41,23 @@ describe('the settle loop', () => {
     expect(longestWait(STEADY_BYTES_MAX)).toBe(STEADY_MS_MAX);
     expect(longestWait(STEADY_BYTES_MAX + 1)).toBe(SETTLE_MS_MAX);
   });
+  test.for<readonly [number, number]>([
+    [1_000, STEADY_MS_MAX],
+    [30, 30],
+    [10, 10],
+    [1, 10],
+  ])(
+    'with a sync interval of %d ms, a steady writer is looked at every %d ms',
+    ([syncIntervalMs, delayMs]) => {
+      let state = beginSettling(0);
+      for (let now = 0; now < 5_000; now += state.delayMs) {
+        const next = settle(state, { ...input, now, log: now, syncIntervalMs });
+        if (next === 'settled') throw new Error('the log changed at each look');
+        state = next;
+      }
+      expect(state.delayMs).toBe(delayMs);
+    },
+  );
   test('slows down to its longest wait, and ends when nothing has changed', () => {
     let state = beginSettling(0);
     let now = 0;

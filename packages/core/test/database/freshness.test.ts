@@ -25,8 +25,8 @@ test('stagedAsOf does not advance while held commits are not staged', () => {
   freshness.countCommits([2]);
   freshness.setLookedAt(3_000); // a later commit is not in a file yet
   freshness.setState('pending');
-  freshness.staged(1n, asOf, 'complete');
-  expect(gauges.read()).toMatchObject({ stagedAsOf: 2_000, stagedTXID: 1 });
+  freshness.staged(1n, { since, asOf }, 'complete');
+  expect(gauges.read()).toMatchObject({ stagedAsOf: 2_000, stagedTXID: 1, stagedSince: 1_000 });
 });
 
 test('since is the time of the last look before the first commit in a file', () => {
@@ -64,9 +64,9 @@ test('files above an unfinished image count when the image is complete', () => {
   freshness.setLookedAt(2_000);
   const image = freshness.image();
   expect(image).toEqual({ since: 1_000, asOf: 2_000 });
-  freshness.staged(3n, 5_000, 'image');
+  freshness.staged(3n, { since: 4_000, asOf: 5_000 }, 'image');
   expect(gauges.get('stagedAsOf')).toBe(1_000);
-  freshness.setImageComplete(2n, image.asOf);
+  freshness.setImageComplete(2n, image);
   expect(gauges.read()).toMatchObject({ stagedAsOf: 5_000, stagedTXID: 3 });
 });
 

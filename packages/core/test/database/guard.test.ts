@@ -109,6 +109,10 @@ class Watched {
     return this.#now - this.#opened.verifiedAt;
   }
 
+  causeOf(code: string): unknown {
+    return this.#opened.causeOf(new Database.SqliteError('failed', code), this.#now);
+  }
+
   get evidence(): ReturnType<FileGuard['evidence']> {
     return this.#opened.evidence();
   }
@@ -317,6 +321,35 @@ describe('a foreign write to the file is detected', () => {
     execFileSync('cp', ['-p', copy, watched.path]); // as if the checkpoint had gone to another file
     expect(() => watched.look()).toThrow(replaced);
   });
+});
+
+describe('an error of SQLite', () => {
+  test('is explained by a foreign write', () => {
+    const watched = new Watched();
+    watched.add(50);
+    watched.checkpoint('PASSIVE');
+    watched.open();
+    watched.look();
+    expect(watched.causeOf('SQLITE_CORRUPT')).toMatchObject({ code: 'SQLITE_CORRUPT' });
+    overwrite(watched.path, 1);
+    expect(watched.causeOf('SQLITE_CORRUPT')).toMatchObject({ code: 'DATABASE_REPLACED' });
+  });
+
+  test.for(['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_FSYNC', 'SQLITE_BUSY'])(
+    'is not explained by our own checkpoint that failed with %s, after the reader had moved',
+    (code) => {
+      const watched = new Watched();
+      watched.add(20);
+      watched.checkpoint('PASSIVE');
+      watched.open();
+      watched.look();
+      watched.add(20); // frames of page 1 that the guard does not have
+      watched.checkpoint('PASSIVE');
+      expect(watched.causeOf(code)).toMatchObject({ code });
+      watched.look();
+      expect(watched.evidence).toBeDefined();
+    },
+  );
 });
 
 test('chmod does not count as a write', () => {

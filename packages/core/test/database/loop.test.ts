@@ -27,6 +27,7 @@ beforeEach(() => {
   loop = new LookLoop({
     files: ['app.db-wal'],
     pollMs: 60_000,
+    syncIntervalMs: 1_000,
     clock: { now: () => 0, monotonic: () => performance.now() },
     check: () => undefined,
     dueInMs: () => dueInMs,

@@ -1,7 +1,7 @@
 /** An inconsistent look at the log does not complete a sync, and is a failure if it lasts. */
 
 import fs from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { UNSETTLED_MS_MAX } from '../../src/database/unsettled.ts';
 import { Watched } from './watched.ts';
 
@@ -75,4 +75,56 @@ test('a sync counts as staged all commits until it began, even if the file was c
     expect(watched.gauges.get('stagedAsOf')).toBeGreaterThanOrEqual(since);
     watched.clock.advance(1);
   }
+});
+
+test.each(['finished', 'about to finish'])(
+  'a sync waits for an image that begins during it, when the one before is %s',
+  async (before) => {
+    const watched = new Watched();
+    watched.commit();
+    const engine = watched.start();
+    await watched.next('staged');
+    if (before === 'finished') await engine.sync();
+    watched.commit();
+    const syncing = engine.sync();
+    engine.image({ floor: 10n, why: 'a test' });
+    expect(await syncing).toBe(11n);
+    expect(watched.all('failed')).toEqual([]);
+  },
+);
+
+test('a sync before an image is requested has nothing to wait for', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('opened');
+  expect(await engine.sync()).toBeUndefined();
+  await watched.next('staged');
+  expect(await engine.sync()).toBe(1n);
+});
+
+test('a file is not cut by itself shortly before a sync', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  await engine.sync();
+  watched.clock.stop(); // the announcement does not expire
+  onTestFinished(() => watched.clock.run());
+  engine.expectSync();
+  watched.commit();
+  await new Promise((resolve) => setTimeout(resolve, 200)); // several looks
+  expect(watched.all('staged')).toHaveLength(1);
+  expect(await engine.sync()).toBe(2n);
+});
+
+test('a sync that was announced and does not come does not keep commits from being cut', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  engine.expectSync();
+  watched.commit();
+  const { file } = await watched.next('staged', ({ content }) => content === 'increment');
+  expect(file.maxTXID).toBe(2n);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Watched } from './watched.ts';
 import { nextTimestamp, TIMESTAMP_STEP_MS_MAX } from '../../src/database/cut/timestamps.ts';
 
 const YEAR_MS = 365 * 24 * 3_600_000;
@@ -31,4 +32,18 @@ describe('file timestamps', () => {
       expect(timestamp - wall).toBeLessThanOrEqual(TIMESTAMP_STEP_MS_MAX);
     }
   });
+});
+
+test('a full snapshot has the time of its newest transaction, not the time when it was taken', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  const { timestampMs } = await watched.next('staged');
+  watched.clock.stepWallClock(60_000);
+  engine.snapshot();
+  const snapshot = await watched.next('staged', ({ content }) => content === 'snapshot');
+  expect(snapshot.timestampMs).toBe(timestampMs);
+  watched.commit();
+  const increment = await watched.next('staged', ({ file }) => file.maxTXID === 2n);
+  expect(increment.timestampMs).toBeGreaterThanOrEqual(timestampMs + 60_000);
 });

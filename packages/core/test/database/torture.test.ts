@@ -10,9 +10,10 @@ for (const pageSize of [512, 4096, 16384]) {
     const seed = seedOf();
     console.log(`SLUICE_SEED=${seed}`);
     const report = await torture({ seed, rounds: ROUNDS, pageSize });
-    console.log(JSON.stringify(report));
-    expect(report.broken).toBeUndefined();
-    expect(report.increments).toBeGreaterThan(0);
-    expect(report.images).toBeGreaterThan(0);
+    const text = JSON.stringify(report);
+    console.log(text);
+    expect(report.broken, text).toBeUndefined();
+    expect(report.increments, text).toBeGreaterThan(0);
+    expect(report.images, text).toBeGreaterThan(0);
   }, 600_000);
 }

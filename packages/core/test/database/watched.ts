@@ -14,13 +14,14 @@ import { systemRandom } from '../../src/random.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
-/** The system clock, whose monotonic time a test can advance or stop. */
+/** The system clock, whose monotonic time a test can advance or stop, and whose wall time it can step. */
 class AdjustableClock implements Clock {
   #offsetMs = 0;
+  #wallOffsetMs = 0;
   #stoppedAt: number | undefined;
 
   now(): number {
-    return systemClock.now();
+    return systemClock.now() + this.#wallOffsetMs;
   }
 
   monotonic(): number {
@@ -35,6 +36,10 @@ class AdjustableClock implements Clock {
   /** Continues after `stop`. */
   run(): void {
     this.#stoppedAt = undefined;
+  }
+
+  stepWallClock(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
 
   advance(ms: number): void {

@@ -1,8 +1,10 @@
 /** Drills of a bucket in memory, with random pages: no SQLite. */
 
 import fs from 'node:fs';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { drill, pickTXID, type DrillOptions, type DrillReport } from '../../src/drill/drill.ts';
+import { drill, type DrillOptions, type DrillReport } from '../../src/drill/drill.ts';
+import { pickTXID } from '../../src/drill/restore-ltx.ts';
 import { systemFiles } from '../../src/file-system.ts';
 import { ReplicationError } from '../../src/error.ts';
 import { randomFrom } from '../support/random.ts';
@@ -25,6 +27,23 @@ function makeBucket(extra?: 'merged'): Bucket {
   for (let txid = 4; txid <= LAST; txid++) {
     bucket.put(0, txid, txid, encodeFile(txid, txid, history.content(txid, txid)));
   }
+  return bucket;
+}
+
+/** A snapshot of a database of SQLite. */
+function makeDatabaseBucket(): Bucket {
+  const database = new Database(':memory:');
+  database.exec('CREATE TABLE t (x); INSERT INTO t VALUES (1)');
+  const image = database.serialize();
+  database.close();
+  const pageSize = 4_096;
+  const commit = image.length / pageSize;
+  const pages = Array.from({ length: commit }, (_, index): [number, Uint8Array] => [
+    index + 1,
+    image.subarray(index * pageSize, (index + 1) * pageSize),
+  ]);
+  const bucket = new Bucket();
+  bucket.put(9, 1, 1, encodeFile(1, 1, { pageSize, commit, pages: new Map(pages) }));
   return bucket;
 }
 
@@ -76,6 +95,76 @@ test('a random state is one that can be restored, and each of them is drawn', ()
     pickTXID(listed, { fraction: () => fraction, bits64: () => 0n }),
   );
   expect(drawn).toEqual([3n, 4n, 5n, 5n]);
+});
+
+/** The file of TXID 5 is missing when it is about to be read; a merged file has its pages. */
+function missing(bucket: Bucket, how: 'deleted' | 'listed'): DrillOptions['open'] {
+  const client = bucket.client();
+  const openFile: typeof client.openFile = async (ref, options) => {
+    if (ref.level === 0 && ref.maxTXID === 5n) {
+      if (how === 'listed') throw new ReplicationError('REPLICA_NOT_FOUND', 'open: no such object');
+      bucket.remove(0, 5, 5);
+    }
+    return await client.openFile(ref, options);
+  };
+  return () => Promise.resolve({ client: Object.assign(Object.create(client), { openFile }) });
+}
+
+test('a random state that expires meanwhile is no failure: another one is drawn', async () => {
+  const draws = [0.5, 0.9];
+  const random = { fraction: () => draws.shift() ?? 0, bits64: () => 0n };
+  const bucket = makeBucket('merged');
+  const report = await run(bucket, {
+    open: missing(bucket, 'deleted'),
+    target: { kind: 'random' },
+    random,
+  });
+  expect(report).toMatchObject({ result: 'ok', txid: '0000000000000006', problems: [] });
+  expect(draws).toEqual([]);
+});
+
+test('a random state with a file that is listed but missing is a failure', async () => {
+  const random = { fraction: () => 0.5, bits64: () => 0n };
+  const bucket = makeBucket('merged');
+  const open = missing(bucket, 'listed');
+  const report = await run(bucket, { open, target: { kind: 'random' }, random });
+  expect(report).toMatchObject({ result: 'failed', problems: [{ code: 'REPLICA_NOT_FOUND' }] });
+});
+
+test('a named state that expires meanwhile is a failure', async () => {
+  const bucket = makeBucket('merged');
+  const target = { kind: 'txid', txid: 5n } as DrillOptions['target'];
+  const report = await run(bucket, { open: missing(bucket, 'deleted'), target });
+  expect(report).toMatchObject({ result: 'failed', problems: [{ code: 'REPLICA_NOT_FOUND' }] });
+});
+
+test('a database beyond the disk budget is inconclusive, with both numbers', async () => {
+  const needed = PAGES * PAGE_SIZE + 64 * 1024;
+  expect((await run(makeBucket(), { scratchBytesMax: needed })).result).toBe('ok');
+  const folder = temporaryFolder();
+  const report = await run(makeBucket(), { folder, scratchBytesMax: needed - 1 });
+  expect(report).toMatchObject({ result: 'inconclusive', txid: undefined });
+  expect(report.problems[0]?.message).toContain(
+    `restore ${needed} bytes to ${folder}: a drill may use only ${needed - 1} bytes there`,
+  );
+  expect(fs.readdirSync(folder)).toEqual([]);
+});
+
+test('a drill of the schedule leaves a tenth of the disk free', async () => {
+  const needed = PAGES * PAGE_SIZE + 64 * 1024;
+  const sizeBytes = 10_000_000;
+  const withFree = (availableBytes: number): Partial<DrillOptions> => ({
+    files: { ...systemFiles, volume: () => Promise.resolve({ availableBytes, sizeBytes }) },
+  });
+  const usable = 'above the reserve';
+  const enough = { ...withFree(needed + 1_000_000), usable } as const;
+  expect((await run(makeBucket(), enough)).result).toBe('ok');
+  expect((await run(makeBucket(), withFree(needed))).result).toBe('ok');
+  const report = await run(makeBucket(), { ...withFree(needed + 999_999), usable });
+  expect(report.result).toBe('inconclusive');
+  expect(report.problems[0]?.message).toContain(
+    `only ${needed + 999_999} bytes are free there, of which 1000000 stay free for others`,
+  );
 });
 
 test('a damaged object without a replacement is named', async () => {
@@ -150,4 +239,24 @@ test('an abort rejects with its reason', async () => {
     return Promise.resolve({ client: makeBucket().client() });
   };
   await expect(run(makeBucket(), { open, signal: controller.signal })).rejects.toBe(reason);
+});
+
+test('a check that never ends is killed after its time, and named: inconclusive', async () => {
+  const endless =
+    'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count(*) FROM n';
+  const sizes: number[] = [];
+  const examinationMsMax = (databaseBytes: number): number => sizes.push(databaseBytes) * 5_000;
+  const assertions = ['SELECT 1', endless];
+  const report = await run(makeDatabaseBucket(), { assertions, examinationMsMax });
+  expect(report).toMatchObject({ result: 'inconclusive', txid: '0000000000000001' });
+  expect(report.problems).toEqual([
+    {
+      message: expect.stringMatching(
+        /the assertion "WITH RECURSIVE .* had not ended when the time for all checks, 5 s, was over: make it faster/,
+      ) as string,
+      code: undefined,
+      object: undefined,
+    },
+  ]);
+  expect(sizes).toEqual([report.databaseBytes]);
 });

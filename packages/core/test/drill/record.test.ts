@@ -2,11 +2,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { DrillReport } from '../../src/drill/drill.ts';
-import { readDrills, recordDrill } from '../../src/drill/record.ts';
+import { systemFiles, type FileSystem } from '../../src/file-system.ts';
+import { currentFailure, readDrills, recordDrill } from '../../src/drill/record.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
 const REPORT: DrillReport = {
   result: 'ok',
+  kind: 'full',
   problems: [],
   at: '2026-01-31T12:00:00.000Z',
   newestTXID: '0000000000000002',
@@ -40,12 +42,134 @@ test('the last drill of each destination is kept, and the time of its last succe
   expect(fs.readdirSync(folder)).toEqual(['drill.json']);
 });
 
+test('a warm drill is named, and the time to restore stays that of the last full one', async () => {
+  const folder = temporaryFolder();
+  await recordDrill(folder, ONE, REPORT);
+  await recordDrill(folder, ONE, { ...REPORT, kind: 'warm', restoreMs: undefined });
+  expect(await readDrills(folder)).toMatchObject([{ kind: 'warm', restoreMs: 12 }]);
+  await recordDrill(folder, ONE, { ...REPORT, restoreMs: undefined });
+  expect((await readDrills(folder))[0]).not.toHaveProperty('restoreMs');
+});
+
+test('drills that end together do not share a temporary file', async () => {
+  const folder = temporaryFolder();
+  const created: string[] = [];
+  const files: FileSystem = {
+    ...systemFiles,
+    create: (file, access) => {
+      created.push(path.basename(file));
+      return systemFiles.create(file, access);
+    },
+  };
+  await Promise.all([
+    recordDrill(folder, ONE, REPORT, { files }),
+    recordDrill(folder, TWO, REPORT, { files }),
+  ]);
+  expect(new Set(created).size).toBe(2);
+  // The replicator removes what a killed drill leaves.
+  for (const name of created) expect(name).toMatch(/^drill\.json\.[0-9a-f]+\.tmp$/);
+  expect(fs.readdirSync(folder)).toEqual(['drill.json']);
+});
+
 test('another place with the same name has its own record', async () => {
   const folder = temporaryFolder();
   await recordDrill(folder, ONE, REPORT);
   await recordDrill(folder, { ...ONE, target: 's3://b' }, { ...REPORT, result: 'failed' });
   const records = await readDrills(folder);
   expect(records.map(({ lastSuccessAt }) => lastSuccessAt)).toEqual([REPORT.at, undefined]);
+});
+
+type Step = readonly [result: DrillReport['result'], kind: 'full' | 'warm'];
+
+test.each<{ steps: readonly Step[]; counts: number | undefined }>([
+  { steps: [['failed', 'full']], counts: 0 },
+  {
+    steps: [
+      ['failed', 'full'],
+      ['inconclusive', 'full'],
+    ],
+    counts: 0,
+  },
+  {
+    steps: [
+      ['failed', 'full'],
+      ['ok', 'warm'],
+    ],
+    counts: 0,
+  },
+  {
+    steps: [
+      ['failed', 'full'],
+      ['failed', 'warm'],
+      ['ok', 'warm'],
+    ],
+    counts: 0,
+  },
+  {
+    steps: [
+      ['failed', 'full'],
+      ['failed', 'full'],
+    ],
+    counts: 1,
+  },
+  {
+    steps: [
+      ['failed', 'full'],
+      ['ok', 'full'],
+    ],
+    counts: undefined,
+  },
+  {
+    steps: [
+      ['failed', 'warm'],
+      ['ok', 'warm'],
+    ],
+    counts: undefined,
+  },
+  {
+    steps: [
+      ['failed', 'warm'],
+      ['failed', 'full'],
+      ['ok', 'warm'],
+    ],
+    counts: 1,
+  },
+  {
+    steps: [
+      ['ok', 'full'],
+      ['inconclusive', 'full'],
+    ],
+    counts: undefined,
+  },
+])('a failure counts until a success as strong: $steps', async ({ steps, counts }) => {
+  const folder = temporaryFolder();
+  for (const [index, [result, kind]] of steps.entries()) {
+    const problems = result === 'ok' ? [] : [{ message: `step ${index}` }];
+    await recordDrill(folder, ONE, { ...REPORT, result, kind, problems });
+  }
+  const [record] = await readDrills(folder);
+  const failure = record && currentFailure(record);
+  expect(failure?.problems).toEqual(counts === undefined ? undefined : [`step ${counts}`]);
+});
+
+test('a drill that somebody started does not hide which one of the schedule failed', async () => {
+  const folder = temporaryFolder();
+  const problems = [{ message: 'it is damaged' }];
+  const failed: DrillReport = { ...REPORT, result: 'failed', problems };
+  await recordDrill(folder, { ...ONE, startedBy: 'schedule' }, failed);
+  const at = '2026-02-01T12:00:00.000Z';
+  const later: DrillReport = { ...REPORT, at, result: 'inconclusive' };
+  await recordDrill(folder, { ...ONE, startedBy: 'command' }, later);
+  const failure = { at: REPORT.at, startedBy: 'schedule', problems: ['it is damaged'] };
+  expect(await readDrills(folder)).toMatchObject([{ at, startedBy: 'command', failure }]);
+});
+
+test('a failed drill that an older version recorded counts', async () => {
+  const folder = temporaryFolder();
+  const old = { ...ONE, at: REPORT.at, result: 'failed', problems: ['it is damaged'] };
+  fs.writeFileSync(path.join(folder, 'drill.json'), JSON.stringify([old]));
+  await recordDrill(folder, ONE, { ...REPORT, result: 'inconclusive' });
+  expect(await readDrills(folder)).toMatchObject([{ failure: { problems: ['it is damaged'] } }]);
 });
 
 test('a missing staging folder is not created', async () => {

@@ -8,7 +8,7 @@ import {
   planRelease,
   type BudgetInput,
 } from '../../src/replicate/staged-files.ts';
-import { snapshotDueInMs } from '../../src/replicate/destination/snapshot-age.ts';
+import { snapshotDueInMs } from '../../src/replicate/levels/snapshot-time.ts';
 import { isRefused } from '../../src/replicate/destination/upload-queue.ts';
 import { stateOf, type DestinationFacts } from '../../src/replicate/destination/admission.ts';
 import { backoffMs, BACKOFF_MS_MAX } from '../../src/replicate/destination/upload-queue.ts';
@@ -38,8 +38,15 @@ describe('increments continue only if the newest file is the one that was sent',
     expect(admit({ ...input, record: sent(5) })).toEqual({
       chain: 'ours',
       lineage: LINEAGE,
+      since: 4n, // of its newest full snapshot
       why: undefined,
     });
+  });
+  test('it began with the full snapshot that is recorded, if that is known', () => {
+    const known = { ...sent(5), since: 3n };
+    expect(admit({ ...input, record: known }).since).toBe(3n);
+    expect(admit({ ...input, record: { ...known, lineage: 0n } }).since).toBe(4n);
+    expect(admit({ ...input, record: { ...known, txid: 4n }, staged: sent(5) }).since).toBe(3n);
   });
   test('its newest file is still staged', () => {
     expect(admit({ ...input, record: sent(4), staged: sent(5) }).chain).toBe('ours');
@@ -269,7 +276,7 @@ describe('staging is bounded', () => {
 });
 
 describe('a snapshot is due', () => {
-  const input = { intervalMs: 500, head: 9n };
+  const input = { intervalMs: 500, head: 9n, nowMs: 0 };
   const aged = (txid: bigint, ageMs: number, guessForMs = 0) => [{ txid, ageMs, guessForMs }];
   test('if a destination has none', () => {
     expect(snapshotDueInMs({ ...input, newest: [undefined] })).toBe(0);
@@ -336,4 +343,10 @@ test('the wait after failures doubles up to a maximum', () => {
   );
   expect(waits.slice(0, 3)).toEqual([500, 1000, 2000]);
   expect(waits.at(-1)).toBe(BACKOFF_MS_MAX);
+});
+
+test('the wait after failures varies by half, so that replicators do not return together', () => {
+  const waitAt = (fraction: number): number =>
+    backoffMs(2, { fraction: () => fraction, bits64: () => 1n });
+  expect([0, 0.5, 1].map(waitAt)).toEqual([500, 750, 1000]);
 });

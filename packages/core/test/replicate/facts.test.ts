@@ -33,6 +33,8 @@ class Scene {
   stage(txid: bigint, since: number, asOf: number): void {
     this.backlog.add(staged(txid, since, asOf));
     this.head = txid;
+    this.gauges.set('stagedSince', since);
+    this.gauges.set('stagedTXID', Number(txid));
     this.gauges.set('stagedAsOf', asOf);
   }
 
@@ -103,8 +105,30 @@ test('an image that is announced but not staged is missing everywhere', () => {
   const scene = new Scene();
   scene.stage(1n, 5_000, 6_000);
   scene.confirm(1n);
+  scene.gauges.set('stagedAsOf', 8_000); // nothing new until then
   scene.head = 2n;
-  expect(scene.confirmedAt(1n)).toBe(6_000);
+  expect(scene.confirmedAt(1n)).toBe(8_000);
+});
+
+test('a file that is staged, but not known yet, is missing everywhere', () => {
+  const scene = new Scene();
+  scene.stage(1n, 5_000, 6_000);
+  scene.confirm(1n);
+  scene.gauges.set('stagedAsOf', 89_000); // nothing new until then
+  scene.gauges.set('stagedSince', 89_000);
+  scene.gauges.set('stagedTXID', 2);
+  scene.gauges.set('stagedAsOf', 90_000);
+  scene.head = 2n;
+  expect(scene.confirmedAt(1n)).toBe(89_000);
+});
+
+test('a file that an earlier run has staged is missing until it is sent', () => {
+  const scene = new Scene();
+  for (const txid of [1n, 2n]) scene.backlog.add(staged(txid, 5_000, 6_000));
+  scene.head = 2n;
+  scene.gauges.set('stagedAsOf', 90_000); // nothing new until then
+  expect(scene.confirmedAt(1n)).toBe(5_000);
+  expect(scene.confirmedAt(2n)).toBe(90_000);
 });
 
 test('lag of a database that was missing counts from its appearance', () => {

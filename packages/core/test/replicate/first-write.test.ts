@@ -78,6 +78,34 @@ describe('the first file must be listed before it counts', () => {
     await scene.expectRestored();
   });
 
+  test.for(['at once', 'after an error'])(
+    'a first listing that showed nothing is not believed: seen %s',
+    async (when) => {
+      let listings = 0;
+      const isStale = (level: number | 'all'): boolean => {
+        listings += 1;
+        return level === 'all' ? listings === 1 : when === 'after an error' && listings === 2;
+      };
+      const server: Server = (client) => ({
+        ...writing((file, body, options) => client.writeFile(file, body, options))(client),
+        async *listFiles(level, options) {
+          if (!isStale(level)) yield* client.listFiles(level, options);
+        },
+      });
+      const before = new Scene().start();
+      before.staged.image(17n);
+      before.staged.commit();
+      expect(await before.drained()).toBe('complete');
+      const scene = new Scene({ server, store: before.store });
+      scene.staged.image();
+      scene.start();
+      await scene.until('it knows of the others', () => scene.uploader.holdings.highest >= 19n);
+      expect(scene.uploader.replicatedTXID ?? 20n).toBe(20n);
+      await scene.until('an image is above them', () => scene.uploader.replicatedTXID === 20n);
+      await scene.expectRestored();
+    },
+  );
+
   test('it costs one listing, and a file of another size does not count', async () => {
     const asked: unknown[] = [];
     const server: Server = (client) => ({

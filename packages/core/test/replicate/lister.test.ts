@@ -18,8 +18,11 @@ test('a listing that waits for the database is not due again until the database 
     holdings: new Holdings(),
     backlog: new Backlog(),
     files: systemFiles,
+    merged: { staged: [] },
+    emptyRoot: () => undefined,
     knowsBacklog: () => isKnown,
     record: () => undefined,
+    sealed: () => [],
     onFile: ignore,
     clock: systemClock,
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
@@ -27,13 +30,15 @@ test('a listing that waits for the database is not due again until the database 
   const replica = new Replica(memoryClient(), 'db');
   const { signal } = new AbortController();
   expect(lister.dueInMs).toBe(0);
-  await lister.list(replica, signal);
+  await lister.list({ client: replica, capabilities: replica.capabilities }, signal);
   // 0 would make the uploader try again at once, forever.
   expect(lister.dueInMs).toBe(Infinity);
 
   isKnown = true;
   expect(lister.dueInMs).toBe(0);
-  expect(await lister.list(replica, signal)).toBe('answered');
+  expect(await lister.list({ client: replica, capabilities: replica.capabilities }, signal)).toBe(
+    'answered',
+  );
   expect(lister.dueInMs).toBeGreaterThan(0);
   expect(lister.count).toBe(1);
 });

@@ -3,13 +3,19 @@ import { Backlog, type StagedIncrement, type StagedSnapshot } from '../../src/re
 import { FileSet } from '../../src/replica/file-set.ts';
 import {
   isStaged,
-  nextStep,
+  nextStep as decide,
   type DestinationView,
+  type NextInput,
   type NextStep,
 } from '../../src/replicate/destination/next.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
 const LINEAGE = 0xabcn;
+
+/** Without merged files, unless the input has some. */
+function nextStep(input: Omit<NextInput, 'merges'> & Partial<NextInput>): NextStep {
+  return decide({ merges: [], ...input });
+}
 
 function staged(txid: number, content: 'increment' | 'image' = 'increment'): StagedIncrement {
   return {
@@ -50,6 +56,7 @@ function view(files: FileSet, chain: DestinationView['chain']): DestinationView 
     highest: files.highest,
     chain,
     lineage: LINEAGE,
+    since: 0n,
     why: undefined,
     pageSize: 4096,
     seeding: undefined,
@@ -101,7 +108,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(nextStep(input))).toEqual(['0/1-1', '9/1-1']);
   });
 
-  test('an image that directly follows is written to level 0 first, even over another writer', () => {
+  test('an image that directly follows is written to level 0 first, then to each level in use, even over another writer', () => {
     for (const chain of ['ours', 'foreign'] as const) {
       const step = nextStep({
         view: view(filesOf([0, 6, 6], [1, 1, 4], [9, 1, 1]), chain),
@@ -109,7 +116,7 @@ describe('the next file to a destination', () => {
         snapshot: undefined,
         head: 7n,
       });
-      expect(writesOf(step)).toEqual(['0/7-7', '9/1-7']);
+      expect(writesOf(step)).toEqual(['0/7-7', '9/1-7', '1/5-7']);
     }
   });
 
@@ -221,6 +228,34 @@ describe('the next file to a destination', () => {
     expect(writesOf(step)).toEqual(['9/1-8', '1/1-8', '0/8-8']);
     if (step.kind !== 'seed') throw new Error('not a seed');
     expect(step.seed.writes.every(({ source }) => source.path === snapshot.path)).toBe(true);
+  });
+
+  test('a snapshot closes a hole in a level, but none that a higher level covers', () => {
+    const files = filesOf(
+      [0, 7, 7],
+      [9, 1, 5],
+      [1, 1, 2],
+      [1, 5, 7],
+      [2, 1, 2],
+      [2, 6, 7],
+      [3, 1, 5],
+    );
+    const backlog = backlogOf(staged(7), staged(8));
+    const step = nextStep({
+      view: view(files, 'damaged'),
+      backlog,
+      snapshot: { ...SNAPSHOT, txid: 8n },
+      head: 8n,
+    });
+    expect(writesOf(step)).toEqual(['9/1-8', '1/8-8', '2/8-8', '3/6-8', '0/8-8']);
+    const holed = filesOf([0, 7, 7], [9, 1, 5], [1, 1, 2], [1, 5, 7], [2, 1, 2]);
+    const closed = nextStep({
+      view: view(holed, 'damaged'),
+      backlog,
+      snapshot: { ...SNAPSHOT, txid: 8n },
+      head: 8n,
+    });
+    expect(writesOf(closed)).toEqual(['9/1-8', '1/3-8', '2/3-8', '0/8-8']);
   });
 
   test('an increment of another lineage is replaced by a snapshot', () => {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
-import { OUTAGE_MS, RELIST_MS, Relisting } from '../../src/replicate/destination/relisting.ts';
+import {
+  OUTAGE_MS,
+  RELIST_IDLE_MS,
+  RELIST_MS,
+  Relisting,
+} from '../../src/replicate/destination/relisting.ts';
 import { StoppedClock } from './scene.ts';
 
 function listed(
@@ -15,7 +20,7 @@ function listed(
 }
 
 describe('a destination is listed again', () => {
-  test('once an hour, regardless of writes', () => {
+  test('once an hour while it is written to', () => {
     const { relisting, clock } = listed('remote');
     relisting.wrote();
     expect(relisting.dueInMs()).toBe(RELIST_MS);
@@ -23,6 +28,27 @@ describe('a destination is listed again', () => {
     expect(relisting.dueInMs()).toBe(1);
     clock.advance(5);
     expect(relisting.dueInMs()).toBe(0);
+  });
+
+  test('once a day while it is idle, and after the first write', () => {
+    const { relisting, clock } = listed('remote');
+    expect(relisting.dueInMs()).toBe(RELIST_IDLE_MS);
+    clock.advance(2 * RELIST_MS);
+    expect(relisting.dueInMs()).toBe(RELIST_IDLE_MS - 2 * RELIST_MS);
+    relisting.wrote();
+    expect(relisting.dueInMs()).toBe(0);
+  });
+
+  test('at once if a listing has begun and did not end well', () => {
+    const { relisting, clock } = listed('remote');
+    relisting.wrote();
+    clock.advance(RELIST_MS);
+    relisting.listingBegan('remote');
+    relisting.failed('REPLICA_UNAVAILABLE', clock.monotonic());
+    expect(relisting.dueInMs()).toBe(0);
+    relisting.listingBegan('remote');
+    relisting.listed(1);
+    expect(relisting.dueInMs()).toBe(RELIST_IDLE_MS);
   });
 
   test('every minute if it is a local folder, and soon after a write, because that costs no request', () => {
@@ -39,8 +65,8 @@ describe('a destination is listed again', () => {
   test.for<['local' | 'remote', number, number]>([
     ['local', 10_000, 4_000_000],
     ['local', 100_000_000, 24 * RELIST_MS],
-    ['remote', 60_000, RELIST_MS],
-    ['remote', 600_000, 10 * RELIST_MS],
+    ['remote', 1_000, RELIST_MS],
+    ['remote', 10_000, 10 * RELIST_MS],
     ['remote', 100_000_000, 24 * RELIST_MS],
   ])('less often if it has many files: %s, %i', ([place, files, ms]) => {
     const { relisting } = listed(place, files);
@@ -58,7 +84,7 @@ describe('a destination is listed again', () => {
     relisting.failed(code, 0);
     expect(relisting.dueInMs()).toBe(0);
     relisting.listed(1);
-    expect(relisting.dueInMs()).toBe(RELIST_MS);
+    expect(relisting.dueInMs()).toBe(RELIST_IDLE_MS);
   });
 
   test('after a long outage, not after a short one', () => {

@@ -6,22 +6,35 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import { Encryption, type EncryptionKeys } from '../../src/encryption/age.ts';
+import { EncryptedClient } from '../../src/encryption/encrypted-client.ts';
+import type { SealedRecord } from '../../src/replicate/destination/sealer.ts';
+import { Replica, type LTXFileInfo, type ReplicaFiles } from '../../src/replica/replica.ts';
 import type { Clock } from '../../src/clock.ts';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
 import { systemFiles } from '../../src/file-system.ts';
+import type { RetentionPolicy } from '../../src/history/retention-policy.ts';
+import { DEFAULT_LEVELS } from '../../src/history/levels.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import { Destination } from '../../src/replica/destination.ts';
-import type { LTXFileInfo } from '../../src/replica/replica.ts';
+import type { Capabilities } from '../../src/store/client.ts';
 import type { LTXFileRef } from '../../src/store/layout.ts';
 import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import type { SentRecord } from '../../src/replicate/destination/admission.ts';
 import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
+import type { StagedMerge } from '../../src/replicate/levels/merge-files.ts';
 import type { NextStep } from '../../src/replicate/destination/next.ts';
 import { SharedReads } from '../../src/replicate/destination/bodies.ts';
 import { Uploader } from '../../src/replicate/destination/uploader.ts';
+import { Identity } from '../../src/replicate/ownership/identity.ts';
+import { Ownership } from '../../src/replicate/ownership/ownership.ts';
+import type { LeaseSettings } from '../../src/replicate/ownership/lease.ts';
+import type { ForeignReplica } from '../../src/replicate/ownership/standing.ts';
+import { systemRandom } from '../../src/random.ts';
 import { Wakeup } from '../../src/replicate/waits.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { changeFiles, filesOf, type Files } from '../support/files-view.ts';
+import { changeObjects, type Objects } from '../support/objects-view.ts';
 import { encodeFile } from '../restore/bucket.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
@@ -58,9 +71,12 @@ export class Staged {
   snapshot: StagedSnapshot | undefined;
   readonly #pages = Array.from({ length: PAGES }, () => new Uint8Array(PAGE_SIZE));
   readonly #states = new Map<bigint, Buffer>();
+  readonly #now: () => number;
 
-  constructor(lineage = 0x100n) {
+  /** `now`: the time in the headers of its files. */
+  constructor(lineage = 0x100n, now = (): number => 1_700_000_000_000) {
     this.lineage = lineage;
+    this.#now = now;
   }
 
   /** A transaction changes one page. */
@@ -108,7 +124,7 @@ export class Staged {
     kind: string,
   ): { path: string; sizeBytes: number; timestampMs: number } {
     const pages = new Map(pgnos.map((pgno) => [pgno, this.#pages[pgno - 1] as Uint8Array]));
-    const timestamp = new Date(1_700_000_000_000);
+    const timestamp = new Date(this.#now());
     const content = { commit: PAGES, pageSize: PAGE_SIZE, pages, nodeID: this.lineage, timestamp };
     const bytes = encodeFile(Number(min), Number(this.head), content);
     const file = path.join(this.folder, `${kind}-${this.head}.ltx`);
@@ -126,8 +142,32 @@ export interface SceneOptions {
   readonly staged?: Staged;
   readonly store?: MemoryStore;
   readonly server?: Server;
+  /** Default: that of core, which is more than a file of a scene has. */
+  readonly copyBytesMin?: number;
+  /** Default: those of the memory client. */
+  readonly capabilities?: Capabilities;
   readonly record?: SentRecord | undefined;
+  /** Time between uploads. Default: each file is sent at once. */
+  readonly syncIntervalMs?: number;
   readonly clock?: StoppedClock;
+  /** Encrypts the files of the destination. */
+  readonly keys?: EncryptionKeys;
+  /** Records of files that were encrypted before. */
+  readonly sealed?: readonly SealedRecord[];
+  /** The server then has the clock of the scene. */
+  readonly retention?: RetentionPolicy;
+  /** The replicator owns its destination, as `host`. Default: nobody does. */
+  readonly owner?: SceneOwner;
+  /** Changes how the server answers requests for named objects. */
+  readonly objects?: (objects: Objects) => Partial<Objects>;
+}
+
+export interface SceneOwner {
+  readonly host: string;
+  readonly machine?: string;
+  readonly foreign?: ForeignReplica;
+  readonly lease?: LeaseSettings;
+  readonly onHeld?: (error: Error) => void;
 }
 
 export class Scene {
@@ -138,33 +178,54 @@ export class Scene {
   readonly messages: string[] = [];
   readonly needs: NextStep['kind'][] = [];
   record: SentRecord | undefined;
+  /** The staged merged files. */
+  merges: readonly StagedMerge[] = [];
+  /** Ends windows of merged files. */
+  endWindows: (levels: readonly number[]) => 'merging' | 'nothing' = () => 'nothing';
+  sealed: readonly SealedRecord[];
   /** Whether the database was opened, so that the backlog is known. */
   isOpened = true;
   /** All records of sent files, in order. */
   readonly recorded: SentRecord[] = [];
   readonly #changed = new Wakeup();
+  readonly #keys: EncryptionKeys | undefined;
+  #now: (() => Date) | undefined;
 
   constructor(options: SceneOptions = {}) {
     this.staged = options.staged ?? new Staged();
     this.store = options.store ?? new MemoryStore();
     this.clock = options.clock ?? new StoppedClock();
     this.record = options.record;
+    this.sealed = options.sealed ?? [];
+    this.#keys = options.keys;
+    if (options.retention !== undefined) this.#now = () => new Date(this.clock.now());
     const log = (message: string): void => void this.messages.push(message);
     const { staged } = this;
     this.uploader = new Uploader({
       name: 'memory',
       type: 'memory',
       target: 'memory://bucket/db',
-      open: async () => this.#open(options.server ?? ((client) => client)),
+      open: async () => this.#open(options),
+      retention: options.retention,
       backlog: staged.backlog,
       reads: new SharedReads(systemFiles),
       knowsBacklog: () => this.isOpened,
       mayBegin: () => true,
       hangMs: 60_000,
+      copyBytesMin: options.copyBytesMin,
+      syncIntervalMs: options.syncIntervalMs,
+      databaseIntervalMs: 1_000,
+      ownership: options.owner && this.#toOwnership(options.owner, log),
       head: () => staged.head,
       snapshot: () => staged.snapshot,
+      merged: this.#toMerged(),
       onGone: (file) => staged.backlog.forget(file),
       record: () => this.record,
+      emptyRoot: () => (this.record === undefined ? undefined : 'refuse'),
+      sealed: () => this.sealed,
+      onSealed: async (sealed) => {
+        this.sealed = [sealed, ...this.sealed];
+      },
       onImageNeeded: (need) => this.#onImageNeeded(need),
       onChange: ({ sent }) => {
         if (sent !== undefined) {
@@ -222,6 +283,12 @@ export class Scene {
     return filesOf(memoryClient({ store: this.store }), ROOT);
   }
 
+  /** The files as they are read with other keys. */
+  reader(keys: EncryptionKeys): Replica {
+    const client = new EncryptedClient(memoryClient({ store: this.store }), new Encryption(keys));
+    return new Replica(client, ROOT);
+  }
+
   remove(level: number, min: number, max = min): void {
     this.store.objects.delete(this.#keyOf(level, min, max));
   }
@@ -244,11 +311,11 @@ export class Scene {
   }
 
   /** Restores the newest state from the destination and compares it byte for byte. */
-  async expectRestored(): Promise<void> {
+  async expectRestored(client: ReplicaFiles = this.client()): Promise<void> {
     const output = path.join(this.staged.folder, 'restored');
     const target = { kind: 'latest' } as const;
     const report = await restore({
-      sources: [{ name: 'memory', client: this.client() }],
+      sources: [{ name: 'memory', client }],
       output,
       target,
       overwrite: 'replace',
@@ -257,15 +324,58 @@ export class Scene {
     expect(fs.readFileSync(output).equals(this.staged.stateOf(this.staged.head))).toBe(true);
   }
 
-  #open(server: Server): ReturnType<ConstructorParameters<typeof Uploader>[0]['open']> {
-    const behind = changeFiles(memoryClient({ store: this.store }), server);
-    const wrapped = new Destination(behind, { attemptsMax: 1 });
+  #open({
+    server = (files) => files,
+    capabilities,
+    objects = () => ({}),
+  }: SceneOptions): ReturnType<ConstructorParameters<typeof Uploader>[0]['open']> {
+    const behind = changeFiles(
+      changeObjects(memoryClient({ store: this.store, capabilities, now: this.#now }), objects),
+      server,
+    );
+    const encryption = this.#keys && new Encryption(this.#keys);
+    const wrapped = new Destination(behind, { attemptsMax: 1, encryption });
     return Promise.resolve({
       client: wrapped.replica(ROOT),
       unsettled: wrapped.unsettled(ROOT),
       capabilities: wrapped.capabilities,
       fencing: wrapped.fencing,
     });
+  }
+
+  #toOwnership(
+    { host, machine, foreign = 'refuse', lease, onHeld }: SceneOwner,
+    log: (message: string) => void,
+  ): Ownership {
+    const { folder } = this.staged;
+    const identity = new Identity({
+      path: path.join(folder, 'app.db'),
+      metaPath: folder,
+      files: systemFiles,
+      random: systemRandom,
+      machine: { host, machine },
+      onProblem: (error) => log(String(error)),
+    });
+    const logger = { debug: log, info: log, warn: log, error: log };
+    const target = 'memory://bucket/db';
+    const settings = { foreign, lease, onHeld };
+    return new Ownership({
+      ...{ name: 'memory', target, identity, clock: this.clock, logger },
+      ...settings,
+    });
+  }
+
+  #toMerged(): ConstructorParameters<typeof Uploader>[0]['merged'] {
+    const staged = (): readonly StagedMerge[] => this.merges;
+    const endWindows = (levels: readonly number[]): 'merging' | 'nothing' =>
+      this.endWindows(levels);
+    return {
+      get staged() {
+        return staged();
+      },
+      topLevel: DEFAULT_LEVELS.length,
+      endWindows,
+    };
   }
 
   /** Makes the image or snapshot, like the engine. */
@@ -277,7 +387,7 @@ export class Scene {
   }
 }
 
-/** A server with its own `writeFile`. */
+/** A server with its own `writeFile`. It does not copy. */
 export function writing(
   write: (...given: [...Parameters<Files['writeFile']>, Files]) => ReturnType<Files['writeFile']>,
 ): Server {
@@ -285,6 +395,7 @@ export function writing(
     listFiles: (level, options) => client.listFiles(level, options),
     openFile: (file, options) => client.openFile(file, options),
     deleteFiles: (files, options) => client.deleteFiles(files, options),
+    copyFile: () => Promise.reject(refusal('REPLICA_UNSUPPORTED')),
     writeFile: (file, body, options) => write(file, body, options ?? {}, client),
   });
 }

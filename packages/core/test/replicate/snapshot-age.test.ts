@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toTXID } from '../../src/ltx/txid.ts';
-import { SnapshotAge } from '../../src/replicate/destination/snapshot-age.ts';
+import { SnapshotAge } from '../../src/replicate/levels/snapshot-age.ts';
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;

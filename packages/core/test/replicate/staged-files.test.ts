@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { systemFiles } from '../../src/file-system.ts';
+import { type FileSystem, systemFiles } from '../../src/file-system.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { SentRecords } from '../../src/replicate/record.ts';
 import { StagedFiles, type Holder } from '../../src/replicate/staged-files.ts';
@@ -16,16 +16,17 @@ type MutableHolder = { -readonly [K in keyof Holder]: Holder[K] };
 
 const SENT = { sizeBytes: 10, checksum: 'aa', lineage: 1n };
 
-function scene(destinations: 'a' | 'a and b' = 'a') {
+function scene(destinations: 'a' | 'a and b' = 'a', recordFiles: FileSystem = systemFiles) {
   const folder = temporaryFolder();
   const said: string[] = [];
-  const records = new SentRecords(folder, systemFiles);
+  const records = new SentRecords(folder, recordFiles);
   const toHolder = (name: string): MutableHolder => ({
     name,
     releasableTXID: 0n,
     replicatedTXID: 0n,
     needsSnapshot: false,
     newestSnapshot: undefined,
+    isRepairing: false,
     snapshotRefusal: undefined,
     activity: { failingMs: 0 },
   });
@@ -38,6 +39,9 @@ function scene(destinations: 'a' | 'a and b' = 'a') {
     folder,
     maxBytes: 1_000_000,
     holders: () => (destinations === 'a' ? [holder] : [holder, other]),
+    mergedBytes: () => 0,
+    keepsAfter: () => undefined,
+    dropMerged: () => undefined,
     clock: systemClock,
     logger: { debug: say, info: say, warn: say, error: say },
     report: (error) => say(String(error)),
@@ -93,6 +97,50 @@ test('a record that could not be written is written later, and no file is left o
   await staged.close();
   expect(said).toEqual([expect.stringContaining('destinations.json')]);
   expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000003' } });
+});
+
+test('after a full disk, files are removed again, and it no longer counts as stuck', async () => {
+  let isFull = true;
+  const recordFiles: FileSystem = {
+    ...systemFiles,
+    create: async (file, access) => {
+      if (isFull) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+      return await systemFiles.create(file, access);
+    },
+  };
+  const { folder, staged, said, add, send } = scene('a', recordFiles);
+  const [first, second] = [add(1), add(2), add(3)];
+  send(1n);
+  await vi.waitFor(() => expect(said).not.toHaveLength(0), WAIT);
+  expect(fs.existsSync(first)).toBe(false); // freed, to make room for the record
+  isFull = false;
+  await vi.waitFor(() => expect(staged.freeingSince).toBeUndefined(), WAIT);
+  send(2n);
+  await vi.waitFor(() => expect(fs.existsSync(second)).toBe(false), WAIT);
+  await staged.close();
+  expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000002' } });
+});
+
+test('a snapshot stays staged until the destination has it, and no level needs it', async () => {
+  const { staged, holder, folder } = scene();
+  const file = path.join(folder, 'snapshot.ltx');
+  fs.writeFileSync(file, '0123456789');
+  staged.add({
+    kind: 'staged',
+    file: { level: 9, minTXID: toTXID(1), maxTXID: toTXID(4), sizeBytes: 10, path: file },
+    content: 'snapshot',
+    ...{ lineage: 1n, pageSize: 4096, timestampMs: 1, commit: 1 },
+  } as never);
+  const isStaged = (): boolean => {
+    staged.free();
+    return staged.snapshot !== undefined;
+  };
+  expect(isStaged()).toBe(true);
+  Object.assign(holder, { newestSnapshot: { txid: 4n }, isRepairing: true });
+  expect(isStaged()).toBe(true);
+  holder.snapshotRefusal = { txid: 4n };
+  expect(isStaged()).toBe(false);
+  await staged.close();
 });
 
 test('a failed save is repeated by the next save even without changes', async () => {

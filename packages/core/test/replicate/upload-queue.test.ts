@@ -2,7 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
-import { UploadQueue, type StepResult } from '../../src/replicate/destination/upload-queue.ts';
+import {
+  backoffMs,
+  UploadQueue,
+  type StepResult,
+  type UploadFailure,
+} from '../../src/replicate/destination/upload-queue.ts';
 import { StoppedClock } from './scene.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -94,4 +99,38 @@ test('only a drain shortens the pause after a failure; a wake-up does not', asyn
   queue.startDrain(7);
   await vi.advanceTimersByTimeAsync(0);
   expect(queue.failures).toBe(0);
+});
+
+test('a pause doubles up to half a minute, and is shortened by up to half at random', () => {
+  const pauseMs = (failures: number, fraction: number): number =>
+    backoffMs(failures, { fraction: () => fraction, bits64: () => 1n });
+  const longest = [1, 2, 3, 6, 7, 8, 100, 10_000].map((failures) => pauseMs(failures, 1));
+  expect(longest).toEqual([500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000, 30_000]);
+  expect([1, 2, 7].map((failures) => pauseMs(failures, 0))).toEqual([250, 500, 15_000]);
+  expect(pauseMs(7, 0.5)).toBe(22_500);
+});
+
+test('a pause ends early on request, and the next one is longer all the same', async () => {
+  const { queue, pauses } = queueOf('REPLICA_UNAVAILABLE', 'REPLICA_UNAVAILABLE', 'worked');
+  await vi.advanceTimersByTimeAsync(0);
+  queue.retryNow();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(pauses).toEqual([500, 1_000]);
+});
+
+test('failures count as a refusal only while another queue writes files', async () => {
+  const failures = Array.from({ length: 6 }, () => 'REPLICA_UNAVAILABLE' as const);
+  const { queue, pauses } = queueOf(...failures, 'worked', ...failures);
+  const until = async (count: number): Promise<number> => {
+    while (pauses.length < count) await vi.advanceTimersByTimeAsync(100);
+    return queue.failingBeside.failures;
+  };
+  expect(await until(3)).toBe(0);
+  queue.otherWrote();
+  expect(await until(5)).toBe(2);
+  const other = { ...queue.failure, message: 'another' } as UploadFailure;
+  queue.outageEnded(other);
+  expect(await until(6)).toBe(1);
+  queue.clearFailure();
+  expect(await until(9)).toBe(0);
 });

@@ -148,6 +148,86 @@ describe('a destination that refuses snapshots', () => {
     },
   );
 
+  test('is not one that was down, however long', async () => {
+    let condition: 'works' | 'down' | 'is slow' = 'works';
+    let failures = 0;
+    const { promise: sent, resolve: send } = Promise.withResolvers<undefined>();
+    const server = writing(async (file, body, options, client) => {
+      if (condition === 'down') {
+        if (file.level === 9) failures += 1;
+        throw refusal();
+      }
+      if (condition === 'is slow' && file.level === 9) await sent;
+      return await client.writeFile(file, body, options);
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    condition = 'down';
+    scene.staged.takeSnapshot(); // of a state that is there
+    scene.staged.commit();
+    scene.uploader.wake();
+    await scene.until('it would count as refused', () => failures >= 3);
+    expect(scene.uploader.replicatedTXID).toBe(2n);
+    condition = 'is slow';
+    expect(await scene.drained()).toBe('complete');
+    expect(scene.uploader.snapshotRefusal).toBeUndefined();
+    send(undefined);
+    await scene.until('it recovers', () => scene.uploader.state === 'streaming');
+  });
+
+  test('is not one that is down while the database is idle', async () => {
+    let isDown = false;
+    let failures = 0;
+    const server = writing(async (file, body, options, client) => {
+      if (isDown) {
+        failures += 1;
+        throw refusal();
+      }
+      return await client.writeFile(file, body, options);
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    isDown = true;
+    scene.staged.takeSnapshot(); // nothing else is to be sent
+    scene.uploader.wake();
+    await scene.until('it would count as refused', () => failures >= 5);
+    expect(scene.uploader.state).toBe('failing');
+    expect(scene.uploader.snapshotRefusal).toBeUndefined();
+    isDown = false;
+    await scene.until('it recovers', () => scene.uploader.state === 'streaming');
+    expect(await scene.names()).toContain('9/1-2');
+  });
+
+  test('is known once level 0 is accepted', async () => {
+    let isRefusing = false;
+    let failures = 0;
+    const server = writing(async (file, body, options, client) => {
+      if (isRefusing && file.level === 9) {
+        failures += 1;
+        throw refusal();
+      }
+      return await client.writeFile(file, body, options);
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    isRefusing = true;
+    scene.staged.takeSnapshot();
+    scene.uploader.wake();
+    await scene.until('it would count as refused', () => failures >= 3);
+    expect(scene.uploader.snapshotRefusal).toBeUndefined();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    expect(scene.uploader.snapshotRefusal).toBeUndefined(); // it may have been down until now
+    await scene.until('it is refused', () => scene.uploader.snapshotRefusal !== undefined);
+    expect(scene.uploader.snapshotRefusal).toMatchObject({ txid: 2n });
+  });
+
   test('recovers when it accepts one', async () => {
     let isRepaired = false;
     const server = writing(async (file, body, options, client) => {

@@ -122,7 +122,7 @@ const STUCK: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
     'refused snapshots',
     at('s3', { snapshotFailingMs: TOO_LONG }),
     'snapshot',
-    /^s3 has refused full snapshots/,
+    /^s3 has failed to take a full snapshot for/,
   ],
   [
     'a snapshot without progress',
@@ -179,4 +179,13 @@ test('lag is 0 only if no commit is missing and the WAL was read recently', () =
   expect(lagMs(AT_DESTINATION, HEALTHY.freshMs)).toBe(0);
   expect(lagMs({ ...AT_DESTINATION, isCurrent: false }, HEALTHY.freshMs)).toBe(900);
   expect(lagMs({ ...AT_DESTINATION, confirmedAgeMs: 3_000 }, HEALTHY.freshMs)).toBe(3_000);
+});
+
+test('a damaged file makes its destination unhealthy, by name, and nothing is behind', () => {
+  const damage = 'has a damaged file: 0/1-1.ltx';
+  expect(evaluateHealth(at('disk', { damage }), LIMITS)).toEqual({
+    healthy: false,
+    problems: [{ stage: 'files', destination: 'disk', message: `disk ${damage}` }],
+    behind: [],
+  });
 });

@@ -23,6 +23,18 @@ function ask(files: readonly LTXFileInfo[], at: Date): Answer {
   return { txid: moment.txid, doubt: moment.doubt, asked, moment };
 }
 
+/** As in an S3 bucket, whose listing has only upload times. */
+function askWithoutTimes(files: readonly LTXFileInfo[], at: Date): Answer {
+  const times = new Map(files.map((each) => [each.maxTXID, each.createdAt as Date]));
+  let asked = 0;
+  const listed = files.map((each) => ({ ...each, createdAt: undefined }));
+  const moment = runTimeSearch(planMoment(listed, at), (each) => {
+    asked += 1;
+    return times.get(each.maxTXID) as Date;
+  });
+  return { txid: moment.txid, doubt: moment.doubt, asked, moment };
+}
+
 function refused(files: readonly LTXFileInfo[], at: Date): ReplicationError {
   try {
     ask(files, at);
@@ -74,11 +86,20 @@ describe('the state as of a time', () => {
     expect(ask([file(9, 1, 3), ...increments(5, 9)], timeOf(3)).moment.next).toBeUndefined();
   });
 
-  test('is found among six thousand files with about sixty headers', () => {
-    const many = [file(9, 1, 1), ...increments(1, 6000)];
-    const { txid, asked } = ask(many, timeOf(4321));
-    expect(txid).toBe(4321n);
-    expect(asked).toBeLessThanOrEqual(64);
+  test('is found among seven thousand files with 16 headers, or 32 in a copied bucket', () => {
+    const uploaded = [file(9, 1, 1), ...increments(1, 7000)].map((each) => ({
+      ...each,
+      modifiedAt: new Date(Math.floor((each.createdAt as Date).getTime() / 1000) * 1000 + 900),
+    }));
+    const copied = uploaded.map((each) => ({ ...each, modifiedAt: later(timeOf(9000), 0) }));
+    for (const txid of [1, 2, 3, 500, 4321, 6543, 6999, 7000]) {
+      const [near, far] = [uploaded, copied].map((files) =>
+        askWithoutTimes(files, later(timeOf(txid), 1)),
+      );
+      expect([near?.txid, far?.txid]).toEqual([BigInt(txid), BigInt(txid)]);
+      expect(near?.asked).toBeLessThanOrEqual(16);
+      expect(far?.asked).toBeLessThanOrEqual(32);
+    }
   });
 
   test('in a merged file has the time of its last transaction', () => {

@@ -83,6 +83,15 @@ test.runIf(isLinux)('the refusal to replace a database names who has it open', a
   await checkOutput(file, 'keep'); // -force
 });
 
+test.runIf(isLinux)('several processes "have" it open', async () => {
+  const file = newFile();
+  await openIn(file, CREATE);
+  await openIn(file, 'SELECT count(*) FROM t');
+  await expect(checkOutput(file, 'refuse')).rejects.toThrow(
+    /and process \d+ \(.+\) and process \d+ \(.+\) have it open;/,
+  );
+});
+
 test.runIf(isLinux)(
   'an empty file may be replaced, unless another process has it open',
   async () => {

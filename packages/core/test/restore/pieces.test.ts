@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { createThreadPool } from '../../src/restore/decode/decoder-pool.ts';
 import { PieceDecoder } from '../../src/restore/decode/piece-decoder.ts';
 import { FileScan } from '../../src/restore/decode/file-scan.ts';
 import type { Piece } from '../../src/restore/decode/messages.ts';
@@ -117,4 +118,47 @@ describe('a piece', () => {
   ])('that %s is refused', (_, change) => {
     expect(() => decode(change)).toThrow(expect.objectContaining({ code: 'LTX_INVALID' }));
   });
+});
+
+test('a thread is started for the first piece that is not small, and not before', async () => {
+  let started = 0;
+  const count = (): void => void (started += 1);
+  process.on('worker', count);
+  const name = path.join(temporaryFolder(), 'output');
+  const descriptor = fs.openSync(name, 'w+');
+  const slabs = new Slabs(2, 256 * 1024, new AbortController().signal);
+  const pool = createThreadPool({ descriptor }, slabs, 2);
+  /** A piece of `pages` pages that do not compress, the first of which is page `first`. */
+  const decode = async (first: number, pages: number): Promise<boolean> => {
+    const random = randomFrom(first);
+    const content = Uint8Array.from({ length: pages * PAGE_SIZE }, () => random.int(0, 255));
+    const pgnos = Uint32Array.from({ length: pages }, (_, at) => first + at);
+    const { bytes, crc } = kernel.encodePages(pgnos, content, PAGE_SIZE, 'block', 0n);
+    const end = bytes.length;
+    const slab = await slabs.acquire();
+    slab.set(bytes);
+    const found = await pool.decode({
+      slab,
+      pagesStart: 0,
+      batchEnds: [end],
+      end,
+      pageSize: PAGE_SIZE,
+      targets: pgnos.slice(),
+    });
+    const written = Buffer.alloc(content.length);
+    fs.readSync(descriptor, written, 0, written.length, (first - 1) * PAGE_SIZE);
+    return found === crc && written.equals(content);
+  };
+  try {
+    for (let first = 1; first <= 40; first += 4) expect(await decode(first, 4)).toBe(true);
+    expect(started).toBe(0);
+    expect(await decode(41, 200)).toBe(true);
+    expect(started).toBe(2);
+    expect(await decode(241, 200)).toBe(true);
+    expect(started).toBe(2);
+  } finally {
+    process.off('worker', count);
+    await pool.close();
+    fs.closeSync(descriptor);
+  }
 });

@@ -117,6 +117,26 @@ describe('a corrupt file', () => {
     ]);
   });
 
+  /** Such a database has room nowhere. */
+  function claimHugeSize(bucket: Bucket): void {
+    const bytes = bucket.bytes(0, LAST, LAST);
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(12, 0xffff_fff0);
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(8, 65_536);
+  }
+
+  test('that claims a huge database is replaced, or blamed instead of the disk', async () => {
+    const { bucket, history } = makeBucket();
+    claimHugeSize(bucket);
+    const setting = newSetting();
+    expect((await setting.fail({ client: bucket.client() })).code).toMatch(/^LTX_/);
+    bucket.put(1, 8, LAST, encodeFile(8, LAST, history.content(8, LAST)));
+    const report = await setting.run({ client: bucket.client() });
+    expect(setting.bytes()).toEqual(history.bytes(LAST));
+    expect(report.avoided.map(({ file }) => file)).toEqual([
+      'level 0 0000000000000009-0000000000000009.ltx',
+    ]);
+  });
+
   test('that cannot be replaced is an error, never an older state', async () => {
     const { bucket } = makeBucket();
     corrupt(bucket, 0, 9, 9);

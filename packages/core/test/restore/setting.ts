@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ReplicationError } from '../../src/error.ts';
-import { restore, type RestoreOptions, type RestoreReport } from '../../src/restore/restore.ts';
+import type { RestoreOptions, RestoreReport } from '../../src/restore/options.ts';
+import { restore } from '../../src/restore/restore.ts';
 import type { RestoreSource } from '../../src/restore/plan/sources.ts';
 import { temporaryFolder } from './temporary.ts';
 

@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest';
 import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
 import { listAll } from '../../src/restore/plan/listing.ts';
-import { restore, type RestoreReport } from '../../src/restore/restore.ts';
+import type { RestoreReport } from '../../src/restore/options.ts';
+import { restore } from '../../src/restore/restore.ts';
 import type { RestoreSource } from '../../src/restore/plan/sources.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';

@@ -303,3 +303,29 @@ describe('listings', () => {
     expect(flaky.calls.list).toBe(1);
   });
 });
+
+test.for(['put', 'delete', 'copy'] as const)(
+  'a %s that must not begin is neither made nor repeated',
+  async (call) => {
+    const { clock, events, policy } = fakePolicy();
+    const calls: string[] = [];
+    const fail = async (): Promise<never> => {
+      calls.push(call);
+      return await Promise.reject(unavailable);
+    };
+    const fails = { put: fail, delete: fail, copy: fail };
+    const retried = retry({ ...plain(memory().client), ...fails }, policy);
+    const ended = error('REPLICA_UNAVAILABLE');
+    const mayBegin = (): void => {
+      if (calls.length > 0) throw ended;
+    };
+    const runs = {
+      put: () => retried.put(at(0, 1), bodyOf(bytesOf(10)), { mayBegin }),
+      delete: () => retried.delete([at(0, 1)], { mayBegin }),
+      copy: () => retried.copy?.(at(0, 1), at(0, 2), { mayBegin }),
+    };
+    await expect(clock.run(Promise.resolve<unknown>(runs[call]()))).rejects.toBe(ended);
+    expect(calls).toEqual([call]);
+    expect(events).toHaveLength(1);
+  },
+);

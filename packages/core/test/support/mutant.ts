@@ -15,7 +15,10 @@ export interface Planted {
 }
 
 /** Creates a folder of mutated sources. `remove` deletes it. */
-export function plant(name: string, planted: readonly Planted[]): { src: string; remove(): void } {
+export function plant(
+  name: string,
+  planted: readonly Planted[],
+): { src: string; remove: () => void } {
   const folder = path.join(CORE, '.cache', 'mutants', `${name}-${process.pid}`);
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });

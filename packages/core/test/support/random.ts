@@ -28,10 +28,14 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** The seed of a random test: SLUICE_SEED, or a random number. The test prints it. */
-export function seedOf(): number {
+/** Difference of the seeds of two tries of a test. */
+const NEXT_TRY = 1_000_003;
+
+/** The seed of a random test: SLUICE_SEED, or a random number. The test prints it. `tries`: of this test until now. */
+export function seedOf(tries = 0): number {
   const given = process.env['SLUICE_SEED'];
-  return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+  const first = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+  return first + tries * NEXT_TRY;
 }
 
 /** `count` different items, drawn with the seed of the test; all if there are no more. */

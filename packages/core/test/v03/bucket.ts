@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compressFrameSync } from 'lz4-napi';
+import { Encryption } from '../../src/encryption/age.ts';
 import { Destination } from '../../src/replica/destination.ts';
 import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import type { Layout } from '../../src/store/client.ts';
@@ -37,14 +38,16 @@ function hex(number: number): string {
 
 export class OldBucket {
   readonly store: MemoryStore = new MemoryStore();
+  /** Of age; undefined for a destination without encryption. */
+  identities: readonly string[] | undefined;
 
   /** With all policies, as the CLI uses it. */
   source(layout: Layout = 'tree', root = ''): V03Source {
-    return {
-      client: new Destination(memoryClient({ store: this.store, layout, chunkBytes: 1_000 }))
-        .client,
-      root,
-    };
+    const { identities } = this;
+    const encryption =
+      identities && new Encryption({ recipients: [], identities: async () => identities });
+    const bare = memoryClient({ store: this.store, layout, chunkBytes: 1_000 });
+    return { client: new Destination(bare, { encryption }).client, root };
   }
 
   copy(): OldBucket {

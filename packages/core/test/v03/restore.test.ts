@@ -11,6 +11,7 @@ import { WALStream } from '../../src/v03/wal-stream.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 import { randomFrom, seedOf } from '../support/random.ts';
 import { frame, G, OldBucket, segmentKey, snapshotKey } from './bucket.ts';
+import { encryptFor, newKeys } from '../encryption/keys.ts';
 import { checkpointed, randomHistory } from './history.ts';
 
 async function restored(
@@ -149,11 +150,31 @@ test('an object encrypted with age is an error that says so', async () => {
   const { bucket, steps } = history();
   const age = Buffer.from('age-encryption.org/v1\n-> X25519 abc\n');
   bucket.change(steps[0]?.key ?? '', () => age);
-  const message = await failure(bucket, 'REPLICA_UNSUPPORTED');
+  const message = await failure(bucket, 'REPLICA_NO_IDENTITY');
   expect(message).toMatch(/snapshots\/00000000.snapshot.lz4 .* is encrypted with age/);
   const source = bucket.source();
   const survey = await surveyV03(source, await listGenerations(source.client, ''), {});
-  expect(survey).toMatchObject({ kind: 'unusable', error: { code: 'REPLICA_UNSUPPORTED' } });
+  expect(survey).toMatchObject({ kind: 'unusable', error: { code: 'REPLICA_NO_IDENTITY' } });
+});
+
+test('a bucket that is encrypted with age is restored with an identity, and only whole', async () => {
+  const { bucket, steps } = history();
+  const keys = await newKeys();
+  for (const key of bucket.keys) {
+    const encrypted = await encryptFor(keys.recipient, bucket.bytes(key));
+    bucket.change(key, () => encrypted);
+  }
+  const last = steps.at(-1);
+  bucket.identities = [keys.identity];
+  expect((await restored(bucket)).equals(last?.expected ?? Buffer.alloc(0))).toBe(true);
+  bucket.change(last?.key ?? '', (bytes) => bytes.subarray(0, -1));
+  expect(await failure(bucket, 'RESTORE_DAMAGED')).toMatch(/age file is damaged or cut short/);
+  bucket.change(steps[0]?.key ?? '', (bytes) => bytes.subarray(0, -1));
+  const source = bucket.source();
+  const survey = await surveyV03(source, await listGenerations(source.client, ''), {});
+  expect(survey).toMatchObject({ kind: 'unusable', error: { code: 'RESTORE_DAMAGED' } });
+  bucket.identities = [(await newKeys()).identity];
+  await failure(bucket, 'REPLICA_NO_IDENTITY');
 });
 
 test('an object that is something else is an error that says so', async () => {

@@ -30,7 +30,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
   'clock step': [
     {
       file: 'database/cut/cutter.ts',
-      find: `cutDueInMs(this.#budget, this.#context.clock.monotonic())`,
+      find: `cutDueInMs(this.#budget, now)`,
       replace: `cutDueInMs(this.#budget, this.#context.clock.now())`,
     },
     {
@@ -48,7 +48,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
     },
     {
       file: 'replicate/record.ts',
-      find: `    return records; // torn by a power loss`,
+      find: `    return []; // torn by a power loss`,
       replace: `    throw new TypeError('damaged'); // torn by a power loss`,
     },
   ],

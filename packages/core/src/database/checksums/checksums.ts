@@ -2,8 +2,9 @@
  * Keeps the page checksums of one database: in memory at the newest staged file, and in `checksums` in the
  * staging folder. All calls but `load` and `opened` are made in the order in which files are staged.
  *
- * A record is appended before its file is staged, and names that file. So after a kill between any two
- * steps, the file on disk describes the newest staged file, or is found not to. It is not synced until the
+ * A record is appended before the position of its file is written, and names that file. So after a kill
+ * between any two steps, the file on disk describes the newest staged file, or can be read back to it by
+ * leaving out the last record. It is not synced until the
  * end of a run: a power loss may shorten it, which is found too.
  *
  * Nothing depends on checksums: if they cannot be kept, they are removed, and the next full snapshot
@@ -140,9 +141,10 @@ export class Checksums {
     await this.#keep(() => this.#writeBase(base));
   }
 
-  /** Call before an increment is staged. */
+  /** Call before an increment is staged. May be called again with the same one. */
   async add(record: ChecksumRecord): Promise<void> {
     const state = this.#state;
+    if (isSameFile(this.#newest, record)) return;
     if (state.kind === 'image') state.above.push(record);
     if (state.kind !== 'kept') return;
     const { base } = state;
@@ -161,6 +163,12 @@ export class Checksums {
       const { txid, fileChecksum } = record;
       this.#state = { kind: 'kept', base: { ...base, txid, fileChecksum } };
     });
+  }
+
+  /** The newest file that the checksums include. */
+  get #newest(): DescribedFile | undefined {
+    const state = this.#state;
+    return state.kind === 'image' ? state.above.at(-1) : this.base;
   }
 
   /** Removes the checksums. The next start without proof of continuity takes a full snapshot. */
@@ -246,4 +254,8 @@ export class Checksums {
     this.#recordBytes = 0;
     await open?.handle.close().catch(() => undefined); // its contents are checked when it is read
   }
+}
+
+function isSameFile(a: DescribedFile | undefined, b: DescribedFile): boolean {
+  return a?.txid === b.txid && a.fileChecksum === b.fileChecksum;
 }

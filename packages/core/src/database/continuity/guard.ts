@@ -28,6 +28,9 @@ const CHECK_AGAIN_MS = 50;
 /** Maximum time from a write of a checkpoint to its published progress, unless it is still running. */
 const UNEXPLAINED_MS_MAX = 1_000;
 
+/** Errors of SQLite that no content of the file causes: a lock is held, or a write has failed, as on a full disk. */
+const NOT_OF_CONTENT = /^SQLITE_(BUSY|LOCKED|PROTOCOL|FULL|IOERR_(WRITE|FSYNC|DIR_FSYNC|TRUNCATE))/;
+
 export interface GuardContext {
   /** The configured path. It may contain symbolic links. */
   readonly configured: string;
@@ -188,12 +191,14 @@ export class FileGuard {
 
   /**
    * What is wrong with the file, if that explains `error` of SQLite, which reads nonsense from a file that
-   * is being overwritten; otherwise `error`.
+   * is being overwritten; otherwise `error`. If our own checkpoint has failed, it may have written frames that
+   * were not added yet, so the pages of the file prove nothing.
    */
   causeOf(error: unknown, now: number): unknown {
     if (error instanceof ReplicationError) return error;
     try {
-      this.check(now);
+      if (!isOfContent(error)) this.checkNames();
+      else this.check(now);
     } catch (found) {
       if (found instanceof ReplicationError) return found;
     }
@@ -307,6 +312,11 @@ export class FileGuard {
       `follow ${this.#context.path}: ${reason} during replication; Sluice opens it again and takes a full snapshot`,
     );
   }
+}
+
+function isOfContent(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code !== 'string' || !NOT_OF_CONTENT.test(code);
 }
 
 function indexOf(path: string): string {

@@ -15,6 +15,9 @@ import { Publisher } from './publisher.ts';
 import { nextTimestamp } from './timestamps.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
 
+/** A request that was announced and does not come must not delay commits noticeably. */
+const EXPECTED_MS_MAX = 250;
+
 export interface CutterContext extends DatabaseContext {
   /** Timestamp in the header of the newest staged file. */
   readonly newestTimestampMs: number;
@@ -50,6 +53,8 @@ export class Cutter {
   #collects: boolean;
   #publisher: Publisher;
   #budget: CutBudget;
+  /** No file is cut by itself before this time. */
+  #heldUntil = -Infinity;
   #lastTimestampMs: number;
 
   constructor(context: CutterContext, hooks: CutterHooks) {
@@ -129,7 +134,13 @@ export class Cutter {
   /** Time in ms until a cut is due; Infinity if there is nothing to cut, or a cut is in progress. */
   dueInMs(): number {
     if (!this.hasMore || this.#head === undefined || this.#publisher.isCutting) return Infinity;
-    return cutDueInMs(this.#budget, this.#context.clock.monotonic());
+    const now = this.#context.clock.monotonic();
+    return Math.max(cutDueInMs(this.#budget, now), this.#heldUntil - now);
+  }
+
+  /** Everything will be cut on request soon (`cutRest`): until then no file is cut by itself, for a short time. */
+  expectRequest(): void {
+    this.#heldUntil = this.#context.clock.monotonic() + EXPECTED_MS_MAX;
   }
 
   cutIfDue(): void {
@@ -140,6 +151,7 @@ export class Cutter {
   /** Cuts the tail unless it is empty. Returns the newest TXID. */
   cutRest(): bigint {
     assert(this.#head !== undefined, 'files are cut only after begin');
+    this.#heldUntil = -Infinity;
     return this.hasMore ? this.cut() : this.#head.txid;
   }
 
@@ -165,7 +177,12 @@ export class Cutter {
     return cut.txid;
   }
 
-  /** The timestamp for the header of the next file. */
+  /** The timestamp of the newest TXID. A full snapshot of the same state has it too. */
+  get headTimestampMs(): number {
+    return this.#lastTimestampMs;
+  }
+
+  /** The timestamp for the header of the next TXID. */
   nextTimestampMs(): number {
     this.#lastTimestampMs = nextTimestamp(this.#lastTimestampMs, this.#context.clock.now());
     return this.#lastTimestampMs;

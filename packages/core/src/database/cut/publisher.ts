@@ -1,14 +1,18 @@
 /**
  * Publishes staged files under their final names, one at a time, and emits an event once each is durable.
  *
- * The position is written before a file gets its name, and never moves back: an image that is
- * published after files with higher TXIDs keeps the position of the newest file.
+ * The steps of a cut: its bytes, its page checksums, its position, its name. A start after a kill between
+ * any two of them continues: up to the position the cut was never made, and after it, the start gives the
+ * file its name (staging/unnamed.ts).
+ *
+ * The position never moves back: an image that is published after files with higher TXIDs keeps the
+ * position of the newest file.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, isError, messageOf } from '../../error.ts';
 import type { Kernel, PageEncoding } from '../../kernel/kernel.ts';
-import { formatTXID, toTXID, type TXID } from '../../ltx/txid.ts';
+import { toTXID, type TXID } from '../../ltx/txid.ts';
 import type { LogPlace } from '../../wal/frame.ts';
 import type { WALReader } from '../../wal/reader.ts';
 import type { ChecksumTable } from '../checksums/checksum-table.ts';
@@ -184,7 +188,7 @@ export class Publisher {
     const { staging, kernel, checksums, emit, onProgress, mayWait } = this.#context;
     const { txid, commit, isSpilled, place, purpose } = increment;
     assert(txid > this.#newestTXID, 'a TXID is staged once');
-    const temporary = staging.temporary(`cut-${formatTXID(txid)}`);
+    const temporary = staging.temporaryCut(txid);
     for (let isReported = false; ; isReported = true) {
       try {
         const collected = new CollectedChecksums(checksums.table, kernel);
@@ -194,9 +198,9 @@ export class Publisher {
         });
         const sizeBytes = await staging.write(temporary, chunks, purpose);
         if (isSpilled) this.#pins -= 1;
-        await this.#writePosition(increment, place);
         const { fileChecksum, pages } = collected;
         await checksums.add({ txid, commit, fileChecksum, ...pages });
+        await this.#writePosition(increment, place);
         return await staging.publish(temporary, 0, txid, txid, sizeBytes);
       } catch (error) {
         const isWaiting = !isSpilled && purpose === 'cut' && mayWait();

@@ -12,7 +12,7 @@ import type { ChecksumBase } from '../checksums/checksum-file.ts';
 import { drawLineage } from '../cut/cut.ts';
 import type { Cutter } from '../cut/cutter.ts';
 import { encodePages, headerOf } from '../cut/encode.ts';
-import type { Freshness } from '../freshness.ts';
+import type { Freshness, Times } from '../freshness.ts';
 import { isSystemError, toStagingError } from '../staging/staging-error.ts';
 import { type CopyHost, type DatabaseContext, FuzzyCopy } from './fuzzy-copy.ts';
 import { ImageJob, requireImageRoom } from './image-job.ts';
@@ -33,7 +33,7 @@ export interface ImageHost extends CopyHost {
   /** Also verifies that the file is still the one that was opened. */
   waitUntilVerified(): Promise<void>;
   /** Called when an image or the pages that differ are staged. */
-  imageStaged(txid: TXID, asOf: number): void;
+  imageStaged(txid: TXID, times: Times): void;
   imageFailed(error: unknown): void;
   snapshotFailed(error: unknown): void;
 }
@@ -51,6 +51,8 @@ export class Images {
   /** TXID of an image that is announced but not staged yet. */
   #announced: TXID | undefined;
   #task: Promise<void> = Promise.resolve();
+  /** Number of images and snapshots that were requested and are not finished. */
+  #requested = 0;
 
   constructor(context: ImagesContext, host: ImageHost) {
     this.#context = context;
@@ -60,6 +62,11 @@ export class Images {
   /** Whether an image is announced but not staged yet. */
   get isAnnounced(): boolean {
     return this.#announced !== undefined;
+  }
+
+  /** Whether a requested image or snapshot is not finished. */
+  get isRunning(): boolean {
+    return this.#requested > 0;
   }
 
   /** Resolves when every requested image is finished or has failed. */
@@ -117,7 +124,8 @@ export class Images {
 
   /** Queues `work`, which makes one copy. */
   #run(work: () => Promise<void>, onError: (error: unknown) => void): void {
-    this.#task = this.#task.then(async () => {
+    this.#requested += 1;
+    const run = async (): Promise<void> => {
       if (!this.#host.isOpen) return;
       const { clock, gauges, staging } = this.#context;
       try {
@@ -130,6 +138,9 @@ export class Images {
         this.#discardCopy();
         gauges.set('imageMovedAt', 0);
       }
+    };
+    this.#task = this.#task.then(run).finally(() => {
+      this.#requested -= 1;
     });
   }
 
@@ -218,7 +229,7 @@ export class Images {
       });
     }
     const settled = await cutter.publisher.settled();
-    if (settled !== 'failed') this.#host.imageStaged(txid, times.asOf);
+    if (settled !== 'failed') this.#host.imageStaged(txid, times);
     return true;
   }
 
@@ -241,7 +252,7 @@ export class Images {
     cutter.publisher.image(await job.write(identity, state, times), place);
     const settled = await cutter.publisher.settled();
     this.#announced = undefined;
-    if (settled !== 'failed') this.#host.imageStaged(txid, times.asOf);
+    if (settled !== 'failed') this.#host.imageStaged(txid, times);
   }
 
   async #publishSnapshot(job: ImageJob): Promise<void> {
@@ -256,7 +267,8 @@ export class Images {
     const asOf = gauges.get('lookedAt');
     const { pageSize } = database.connections;
     const range = { minTXID: toTXID(1), maxTXID: toTXID(txid) };
-    const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.nextTimestampMs() };
+    // A restore to a time finds this state by the time of its last commit, at whatever level it is.
+    const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.headTimestampMs };
     const written = await job.write(identity, state, { since: asOf, asOf });
     // The increment with the same TXID must be published first.
     if ((await cutter.publisher.settled()) !== 'failed') await cutter.publisher.snapshot(written);

@@ -6,7 +6,7 @@
 import type { FileSystem } from '../../file-system.ts';
 
 /** Share of the volume that stays reserved for others. */
-const RESERVE_SHARE = 0.1;
+export const RESERVE_SHARE = 0.1;
 
 export interface Room {
   /** Free space on the volume for this user. */

@@ -94,7 +94,8 @@ function describe(header: LTXHeader, pages: number, clock: Clock): Omit<FoundFil
   };
 }
 
-async function decodeWhole(handle: StoredFile, kernel: Kernel): Promise<number> {
+/** Verifies every byte, and returns the number of pages. LTX_… if the file is damaged. */
+export async function decodeWhole(handle: StoredFile, kernel: Kernel): Promise<number> {
   const decoder = new LTXDecoder(kernel);
   const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = 0; ;) {

@@ -2,10 +2,12 @@
  * The staging folder of one database: LTX files that some destination does not have yet.
  *
  *   <meta>/ltx/0/<n>-<n>.ltx   increments and images, one TXID each; the newest one always stays
+ *   <meta>/ltx/<1..8>/<a>-<b>.ltx  merged files (replicate/levels); not read or written here
  *   <meta>/ltx/9/1-<n>.ltx     a snapshot that is being sent
  *   <meta>/position            where in the log the newest L0 file ends (continuity/position.ts)
  *   <meta>/checksums           checksums of the pages at the newest L0 file (checksums/checksums.ts)
  *   <meta>/imaging             the TXID of an image that is announced but not complete
+ *   <meta>/cut-<n>.tmp         an increment in progress; a start names it if its position was written
  *   <meta>/*.tmp               files in progress; removed at startup
  *
  * A file gets its name only after its bytes are durable.
@@ -56,14 +58,22 @@ export class Staging {
     this.#levels = { 0: path.join(folder, 'ltx', '0'), 9: path.join(folder, 'ltx', '9') };
   }
 
-  /**
-   * Creates the folders, and removes partial files and everything from an unfinished image on. Throws
-   * STAGING_FULL or STAGING_FAILED.
-   */
-  async open(): Promise<FoundStaging> {
+  /** Throws STAGING_FULL or STAGING_FAILED. */
+  async makeFolders(): Promise<void> {
     try {
       await makeFolders(this.#files, this.#levels[0]);
       await makeFolders(this.#files, this.#levels[9]);
+    } catch (error) {
+      throw toStagingError(`open the staging folder ${this.folder}`, error);
+    }
+  }
+
+  /**
+   * Removes partial files and everything from an unfinished image on. Throws STAGING_FULL or
+   * STAGING_FAILED.
+   */
+  async open(): Promise<FoundStaging> {
+    try {
       for (const folder of [this.folder, this.#levels[0], this.#levels[9]]) {
         await this.#removeTemporary(folder);
       }
@@ -106,6 +116,19 @@ export class Staging {
 
   pathOf(level: 0 | 9, minTXID: TXID, maxTXID: TXID): string {
     return path.join(this.#levels[level], formatFilename(minTXID, maxTXID));
+  }
+
+  /** Path for an increment in progress. */
+  temporaryCut(txid: TXID): string {
+    return this.temporary(`cut-${formatTXID(txid)}`);
+  }
+
+  /** The increment in progress with this TXID, as if it was staged; undefined if there is none. */
+  async unnamedCut(txid: TXID): Promise<StagedFile | undefined> {
+    const file = this.temporaryCut(txid);
+    const stat = await this.#files.stat(file);
+    if (stat === undefined) return undefined;
+    return { level: 0, minTXID: txid, maxTXID: txid, sizeBytes: stat.sizeBytes, path: file };
   }
 
   /** Path for a file in progress. Removed at the next startup. */

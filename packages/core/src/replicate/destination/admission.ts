@@ -10,10 +10,11 @@
  */
 
 import { reachOf } from '../../history/chain.ts';
+import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
 import type { FileSet } from '../../replica/file-set.ts';
 
-/** Identity of a level-0 file: sent, staged, or found at a destination. */
+/** Identity of a file of level 0, or of a merged file: sent, staged, or found at a destination. */
 export interface SentRecord {
   readonly txid: bigint;
   readonly sizeBytes: number;
@@ -21,6 +22,10 @@ export interface SentRecord {
   readonly checksum: string;
   /** ID of the history that the file belongs to: one image and the increments after it; 0n if unknown. */
   readonly lineage: bigint;
+  /** Set for a merged file, which has this level and first TXID; otherwise it is a file of level 0. */
+  readonly merged?: { readonly level: number; readonly minTXID: bigint } | undefined;
+  /** TXID of the full snapshot with which this lineage began at the destination; undefined if that is not known. */
+  readonly since?: bigint | undefined;
 }
 
 export type Chain =
@@ -42,13 +47,21 @@ export interface Admission {
   readonly chain: Chain;
   /** Lineage of its newest file if that is ours; else 0n. */
   readonly lineage: bigint;
+  /**
+   * Merged files of this lineage up to this TXID do not fit: the destination may have got other states at
+   * these TXIDs, and then a full snapshot. 0n if there are none.
+   */
+  readonly since?: bigint | undefined;
   /** Description of what is wrong; undefined if nothing is. */
   readonly why: string | undefined;
 }
 
 export interface AdmissionInput {
   readonly files: FileSet;
-  /** The newest listed level-0 file, with data from its header and trailer. */
+  /**
+   * The newest listed file, with data from its header and trailer: of level 0, or a merged file if that
+   * has a higher TXID (next.ts).
+   */
   readonly top: SentRecord | undefined;
   /** The file recorded as last sent there. */
   readonly record: SentRecord | undefined;
@@ -82,7 +95,14 @@ export function admit(input: AdmissionInput): Admission {
     return { chain: 'foreign', lineage, why };
   }
   const why = describeDamage(files);
-  return { chain: why === undefined ? 'ours' : 'damaged', lineage, why };
+  if (why !== undefined) return { chain: 'damaged', lineage, why };
+  return { chain: 'ours', lineage, since: sinceOf(input, lineage), why };
+}
+
+/** Without a record of the full snapshot it is at most the newest one. */
+function sinceOf({ files, record }: AdmissionInput, lineage: bigint): bigint {
+  const known = record?.lineage === lineage ? record.since : undefined;
+  return known ?? files.topOf(LEVEL_SNAPSHOT);
 }
 
 /** Why the newest state of these files cannot be restored; undefined if it can. */
@@ -98,11 +118,14 @@ export function describeDamage(files: FileSet): string | undefined {
 
 /** Whether `top` is the newest file at all levels and is our file of the current lineage. */
 function isOurs(top: SentRecord, { files, record, staged, newest }: AdmissionInput): boolean {
-  if (top.txid !== files.highest || files.topOf(0) !== top.txid) return false;
+  const { merged } = top;
+  if (top.txid !== files.highest || files.topOf(merged?.level ?? 0) !== top.txid) return false;
   const isKnown = [record, staged].some(
     (sent) =>
       sent !== undefined &&
       sent.txid === top.txid &&
+      sent.merged?.level === merged?.level &&
+      sent.merged?.minTXID === merged?.minTXID &&
       sent.sizeBytes === top.sizeBytes &&
       sent.checksum === top.checksum &&
       (sent.lineage === top.lineage || sent.lineage === 0n),

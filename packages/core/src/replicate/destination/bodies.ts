@@ -8,7 +8,7 @@
 import { toStagingError } from '../../database/staging/staging-error.ts';
 import { ReplicationError } from '../../error.ts';
 import { type FileSystem, isMissing, type StoredFile } from '../../file-system.ts';
-import { createKernel, type Kernel } from '../../kernel/kernel.ts';
+import { threadKernel } from '../../kernel/kernel.ts';
 import {
   formatFileChecksum,
   readEnds,
@@ -29,7 +29,7 @@ const CHUNK_BYTES = 1024 * 1024;
 /** The record of a staged file; undefined if there is none or it was freed meanwhile. */
 export async function recordIfStaged(
   files: FileSystem,
-  file: StagedIncrement | undefined,
+  file: Pick<StagedIncrement, 'txid' | 'sizeBytes' | 'lineage' | 'path'> | undefined,
 ): Promise<SentRecord | undefined> {
   if (file === undefined) return undefined;
   const { txid, sizeBytes, lineage, path } = file;
@@ -116,8 +116,7 @@ async function bodyOf(
     const body = { ...common, open: () => counted(stream(0, sizeBytes), onBytes) };
     return { body, checksum, header };
   }
-  kernel ??= createKernel();
-  const { head, tail, fileChecksum } = withTXIDs(ends, ref, kernel);
+  const { head, tail, fileChecksum } = withTXIDs(ends, ref, threadKernel());
   const body: ObjectBody = {
     ...common,
     async *open(): AsyncIterable<Uint8Array> {
@@ -132,8 +131,6 @@ async function bodyOf(
 function rangesOfHandle(handle: StoredFile, path: string): ReadFileRange {
   return (start, end) => readStaged(handle, path, start, end - start);
 }
-
-let kernel: Kernel | undefined; // created when the first image is sent
 
 async function* readRange(
   files: FileSystem,

@@ -74,6 +74,13 @@ export interface DrainLimits {
   readonly timeoutMs: number;
   readonly hangMs: number;
   readonly isMakingImage: boolean;
+  /** How long to wait for the end of the lease of another replicator. Default: not at all. */
+  readonly leaseMs?: number | undefined;
+}
+
+/** Whether the destination belongs to another replicator. */
+export function isOfOther(failure: UploadFailure | undefined): boolean {
+  return failure?.code === 'REPLICA_IN_USE';
 }
 
 /**
@@ -83,12 +90,15 @@ export interface DrainLimits {
  * or because the running try has transferred no bytes for the time given by `silenceMs`.
  */
 export function shouldGiveUp(
-  queue: Pick<UploadQueue, 'isTrying' | 'failingSince' | 'waitingSince'>,
+  queue: Pick<UploadQueue, 'isTrying' | 'failingSince' | 'waitingSince'> &
+    Partial<Pick<UploadQueue, 'failure'>>,
   health: Pick<Health, 'triedAt' | 'movedAt'>,
-  { now, timeoutMs, hangMs, isMakingImage }: DrainLimits,
+  { now, timeoutMs, hangMs, isMakingImage, leaseMs }: DrainLimits,
 ): boolean {
   const isOver = (since: number | undefined, ms = timeoutMs): boolean =>
     since !== undefined && now - since >= ms;
+  // It belongs to another replicator: somebody has to decide, or its lease has to end.
+  if (isOfOther(queue.failure)) return leaseMs === undefined || isOver(queue.failingSince, leaseMs);
   if (queue.isTrying) {
     const lastSign = Math.max(health.triedAt, health.movedAt);
     if (isOver(lastSign, silenceMs(timeoutMs, hangMs))) return true;
@@ -151,7 +161,14 @@ export class Confirmations {
   /** The time up to which `destination` has all commits. */
   confirmedAt(destination: ConfirmedDestination, source: SourceState): number {
     const { name, replicatedTXID: txid } = destination;
-    if (has(destination, source)) return source.gauges.stagedAsOf;
+    const { stagedAsOf, stagedSince, stagedTXID } = source.gauges;
+    // Files of an earlier run are in the backlog alone.
+    const newest = source.backlog.newest?.txid ?? 0n;
+    const staged = newest > stagedTXID ? newest : BigInt(stagedTXID);
+    // What is announced, but not staged, has only commits after `stagedAsOf`.
+    if (has(destination, source) || (txid !== undefined && txid >= staged)) return stagedAsOf;
+    // The newest file may be staged although its event has not arrived.
+    if (txid !== undefined && txid + 1n === BigInt(stagedTXID)) return stagedSince;
     const next = source.backlog.files.find((file) => file.txid > (txid ?? 0n));
     // If files in between were freed, or an image closes a gap, it lacks commits older than `next`.
     const isNext = txid !== undefined && next?.txid === txid + 1n;

@@ -1,15 +1,18 @@
 /** The known contents of one destination: its last listing, updated with the files that we write. */
 
+import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
 import type { LTXFileRef } from '../../store/layout.ts';
 import { FileSet } from '../../replica/file-set.ts';
-import { type Admission, type Chain, describeDamage } from './admission.ts';
+import { type Admission, type Chain, describeDamage, type SentRecord } from './admission.ts';
 import type { ListedDestination } from './lister.ts';
+import { FilesInFlight } from './queues/files-in-flight.ts';
 import { ResizedFiles } from './resized.ts';
-import { type DestinationView, type Seed, type SeedWrite, SNAPSHOT_LEVEL } from './next.ts';
+import type { DestinationView, Seed, SeedWrite } from './next.ts';
 import type { Written } from './sender.ts';
 
 export class Holdings {
+  readonly inFlight: FilesInFlight = new FilesInFlight();
   #files = new FileSet();
   /** undefined until the destination is listed, and after an unexpected answer. */
   #admission: Admission | undefined;
@@ -21,6 +24,8 @@ export class Holdings {
   #takenSnapshots: LTXFileRef[] = [];
   /** Files written during a listing, which may not include them. */
   #writtenDuringListing: LTXFileInfo[] | undefined;
+  /** Files deleted during a listing, which may include them. */
+  #deletedDuringListing: LTXFileRef[] = [];
   readonly #resized = new ResizedFiles();
 
   get chain(): Chain | undefined {
@@ -42,6 +47,12 @@ export class Holdings {
     return this.#seeding;
   }
 
+  /** The record of a file that was written there, if level 0 does not contain more. */
+  toChange(file: LTXFileRef, sent: SentRecord): { sent?: SentRecord } {
+    if (file.level !== 0 && !this.#isAhead(file)) return {};
+    return { sent: { ...sent, since: this.#seeding?.txid ?? this.#admission?.since } };
+  }
+
   /** Everything up to this TXID can be restored; undefined while nothing of ours can. */
   get replicatedTXID(): bigint | undefined {
     return this.chain === 'ours' && this.#seeding === undefined ? this.highest : undefined;
@@ -55,9 +66,16 @@ export class Holdings {
 
   /** TXID and write time of the newest snapshot; undefined if there is none. */
   get newestSnapshot(): { txid: bigint; modifiedAtMs: number } | undefined {
-    const newest = this.#files.newestOf(SNAPSHOT_LEVEL);
+    const newest = this.#files.newestOf(LEVEL_SNAPSHOT);
     if (newest === undefined) return undefined;
     return { txid: newest.maxTXID, modifiedAtMs: newest.modifiedAt.getTime() };
+  }
+
+  /** When the newest file was written, by the clock of the server; undefined if there is none. */
+  get newestAt(): Date | undefined {
+    const newest = this.#files.levels.map(({ level }) => this.#files.newestOf(level));
+    const times = newest.flatMap((file) => (file === undefined ? [] : [file.modifiedAt.getTime()]));
+    return times.length === 0 ? undefined : new Date(Math.max(...times));
   }
 
   /** Number of files. */
@@ -65,8 +83,22 @@ export class Holdings {
     return this.#files.count;
   }
 
+  /** Total size of the files. */
+  get sizeBytes(): number {
+    return this.#files.sizeBytes;
+  }
+
+  /** All files. */
+  all(): LTXFileInfo[] {
+    return this.#files.all();
+  }
+
+  has(file: LTXFileRef): boolean {
+    return this.#files.has(file);
+  }
+
   hasSnapshot(txid: bigint): boolean {
-    return this.#files.topOf(SNAPSHOT_LEVEL) >= txid;
+    return this.#files.topOf(LEVEL_SNAPSHOT) >= txid;
   }
 
   view(chain: Chain): DestinationView {
@@ -75,6 +107,7 @@ export class Holdings {
       highest: this.highest,
       chain,
       lineage: this.#admission?.lineage ?? 0n,
+      since: this.#admission?.since ?? 0n,
       why: this.why,
       pageSize: this.#pageSize,
       seeding: this.#seeding,
@@ -84,6 +117,7 @@ export class Holdings {
   /** A listing begins. It may not include files written from now on. */
   listingBegan(): void {
     this.#writtenDuringListing = [];
+    this.#deletedDuringListing = [];
   }
 
   listed(
@@ -92,13 +126,11 @@ export class Holdings {
   ): void {
     for (const file of this.#writtenDuringListing ?? []) files.add(file);
     this.#writtenDuringListing = undefined;
+    for (const file of this.#deletedDuringListing) files.remove(file);
     const before = this.#files;
     this.#files = files;
     const resized = this.#resized.update(before, files);
-    const isIntact = this.#seeding?.writes.every(
-      ({ ref }) => !before.has(ref) || (files.get(ref)?.sizeBytes ?? 0) > 0,
-    );
-    if (isIntact === true) return; // the seed continues; `seeded` sets the admission
+    if (this.#seeding !== undefined && isIntact(this.#seeding, before, files)) return; // the seed continues; `seeded` sets the admission
     this.#seeding = undefined;
     this.#pageSize = pageSize;
     const isMixed = this.#floor > 0n || this.#takenSnapshots.some((file) => files.has(file));
@@ -123,12 +155,32 @@ export class Holdings {
     this.#seeding = undefined;
   }
 
+  /**
+   * Whether `file` contains more than level 0 does: a merged file that stands for files of level 0. An
+   * image is written to other levels first during a seed, but counts only with its file of level 0.
+   */
+  #isAhead({ level, maxTXID }: LTXFileRef): boolean {
+    const isMerged = level > 0 && level < LEVEL_SNAPSHOT && this.#seeding === undefined;
+    return isMerged && maxTXID > this.#files.topOf(0) && maxTXID === this.#files.highest;
+  }
+
+  /** The highest TXID of a level; undefined while the contents are not ours. */
+  topOf(level: number): bigint | undefined {
+    return this.chain === 'ours' ? this.#files.topOf(level) : undefined;
+  }
+
   wrote({ info, sent, pageSize }: Written): void {
     this.#files.add(info);
     this.#writtenDuringListing?.push(info);
     if (info.level !== 0 || this.#seeding !== undefined || this.#admission === undefined) return;
     this.#pageSize = pageSize;
     this.#admission = { ...this.#admission, lineage: sent.lineage };
+  }
+
+  /** The destination has confirmed that these files are deleted. */
+  deleted(files: readonly LTXFileRef[]): void {
+    for (const file of files) this.#files.remove(file);
+    if (this.#writtenDuringListing !== undefined) this.#deletedDuringListing.push(...files);
   }
 
   /** Starts or continues `seed`. Returns its next file, or undefined if all are written. */
@@ -138,12 +190,13 @@ export class Holdings {
   }
 
   /** All required files of the seed are written. */
-  seeded({ lineage, pageSize }: Seed): void {
+  seeded({ txid, lineage, pageSize }: Seed): void {
     this.#seeding = undefined;
     this.#pageSize = pageSize;
     this.#floor = 0n;
     const why = describeDamage(this.#files);
-    this.#admission = { chain: why === undefined ? 'ours' : 'damaged', lineage, why };
+    const chain = why === undefined ? 'ours' : 'damaged';
+    this.#admission = { chain, lineage, since: txid, why };
   }
 
   /** The remaining files of the seed are no longer staged. */
@@ -151,6 +204,12 @@ export class Holdings {
     this.#seeding = undefined;
     this.#admission = { chain: 'half-seeded', lineage: 0n, why: undefined };
   }
+}
+
+/** Whether all files of the seed that were written are still there, and none has a higher TXID. */
+function isIntact({ txid, writes }: Seed, before: FileSet, now: FileSet): boolean {
+  if (now.highest > txid) return false;
+  return writes.every(({ ref }) => !before.has(ref) || (now.get(ref)?.sizeBytes ?? 0) > 0);
 }
 
 const TAKEN: Admission = {

@@ -10,17 +10,23 @@ import { type FileEnds, formatFileChecksum, readEnds, type ReadFileRange } from 
 import { formatTXID } from '../../ltx/txid.ts';
 import { newestChain } from '../../history/chain.ts';
 import { rangesOf } from '../../replica/ranges.ts';
-import type { ReplicaFiles } from '../../replica/replica.ts';
+import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import type { Logger } from '../../store/backend.ts';
+import type { EmptyRoot } from '../../store/client.ts';
 import { describeFile } from '../../store/describe.ts';
 import { FileSet } from '../../replica/file-set.ts';
 import type { Backlog } from '../backlog.ts';
+import type { StagedMerge } from '../levels/merge-files.ts';
 import type { Wakeup } from '../waits.ts';
 import { admit, type SentRecord } from './admission.ts';
 import { recordIfStaged } from './bodies.ts';
 import type { Holdings } from './holdings.ts';
+import { asSealed, identify, type SealedRecord } from './sealer.ts';
 import { Relisting } from './relisting.ts';
 import type { StepResult } from './upload-queue.ts';
+import type { OpenReplica } from './sender.ts';
+import type { Ownership } from '../ownership/ownership.ts';
 
 export interface ListerContext {
   /** Name of the destination. */
@@ -28,12 +34,20 @@ export interface ListerContext {
   readonly target: string;
   readonly holdings: Holdings;
   readonly backlog: Backlog;
+  /** The staged merged files. */
+  readonly merged: { readonly staged: readonly StagedMerge[] };
   readonly files: FileSystem;
   /** Whether the backlog is known. Before that, `admit` cannot classify a destination. */
   readonly knowsBacklog: () => boolean;
   readonly record: () => SentRecord | undefined;
+  /** What it means if a folder is empty and has lost its marker. */
+  readonly emptyRoot: () => EmptyRoot | undefined;
+  /** The last files encrypted for this destination. */
+  readonly sealed: () => readonly SealedRecord[];
   /** Called for each listed file. */
   readonly onFile: () => void;
+  /** Keeps the destination to one writer; undefined: nothing does. */
+  readonly ownership?: Ownership | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -53,13 +67,15 @@ export class Lister {
   /** The problem that was last logged. */
   #loggedProblem: string | undefined;
   #hasLookedForOld = false;
+  /** Whether the files of the first listing were checked. */
+  #hasChecked = false;
 
   constructor(context: ListerContext) {
     this.#context = context;
     this.#relisting = new Relisting(context.clock);
   }
 
-  /** Number of full listings. */
+  /** Number of full listings that ended well. */
   get count(): number {
     return this.#relisting.count;
   }
@@ -83,40 +99,87 @@ export class Lister {
     this.#relisting.wrote();
   }
 
+  /** The destination must be listed before anything else is sent. */
+  demand(): void {
+    this.#relisting.demand();
+  }
+
   failed(code: ErrorCode, failingSince: number | undefined): void {
     this.#relisting.failed(code, failingSince);
   }
 
   /**
    * Lists the destination, and classifies it once the backlog is known. Returns 'answered' if it was
-   * listed, even if it could not be classified yet.
+   * listed, even if it could not be classified yet. REPLICA_IN_USE if it belongs to another replicator.
    */
-  async list(client: ReplicaFiles, signal: AbortSignal): Promise<StepResult> {
-    const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
+  async list(
+    { client, capabilities }: Pick<OpenReplica, 'client' | 'capabilities'>,
+    signal: AbortSignal,
+  ): Promise<StepResult> {
+    const { holdings, ownership } = this.#context;
+    const { objects } = client;
+    await ownership?.requireChange(objects, signal);
+    const result = await this.#classify(client, signal);
+    const { chain, highest, newestAt } = holdings;
+    if (chain === undefined) return result;
+    try {
+      await ownership?.require({ objects, capabilities, chain, highest, newestAt }, signal);
+    } catch (error) {
+      const isOurs = ownership?.isOwner === true && !isError(error, 'REPLICA_IN_USE');
+      if (!isOurs) holdings.requireListing(); // nothing is sent before that
+      throw error;
+    }
+    this.#report();
+    return result;
+  }
+
+  async #classify(client: ReplicaFiles, signal: AbortSignal): Promise<StepResult> {
+    const { holdings, backlog, knowsBacklog, onFile, record, sealed, clock } = this.#context;
     const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
     const isDue = this.#listed === undefined || (isOld && knowsBacklog());
     if (isDue) {
-      this.#relisting.listingBegan(client.openLocalFile === undefined ? 'remote' : 'local');
+      const isLocal = client.openLocalFile !== undefined || client.encrypted?.isLocal === true;
+      this.#relisting.listingBegan(isLocal ? 'local' : 'remote');
       holdings.listingBegan();
-      const isFirst = this.#relisting.count === 1;
-      const listed = await listDestination(client, { onFile, signal });
+      const emptyRoot = this.#context.emptyRoot();
+      const listed = await listDestination(client, { onFile, record, sealed, emptyRoot, signal });
+      const isFirst = !this.#hasChecked;
       const isChecked = isFirst && client.openLocalFile !== undefined;
       if (listed.files.count === 0) await this.#noteOld(client, signal);
+      if (isFirst) await this.#notePlain(client, listed.files, signal);
       const unusable = isChecked ? await dropUnusable(client, listed.files, signal) : undefined;
+      this.#hasChecked = true;
       this.#listed = { ...listed, unusable };
       this.#listedAt = clock.monotonic();
     }
     if (this.#listed === undefined || !knowsBacklog()) return isDue ? 'answered' : 'waiting';
     const { top } = this.#listed;
-    const sent = backlog.files.find(({ txid }) => txid === top?.txid);
-    const staged = await recordIfStaged(this.#context.files, sent);
+    const plain = await this.#stagedRecord(top);
+    const staged = client.encrypted === undefined ? plain : asSealed(plain, top, sealed());
     const listed = this.#listed;
     this.#listed = undefined;
     const { newest } = backlog;
     holdings.listed(listed, (files) => admit({ files, top, record: record(), staged, newest }));
     this.#relisting.listed(holdings.fileCount);
-    this.#report();
     return 'answered';
+  }
+
+  /** The record of the staged file with the name of `top`; undefined if there is none. */
+  async #stagedRecord(top: SentRecord | undefined): Promise<SentRecord | undefined> {
+    const { backlog, files, merged } = this.#context;
+    const name = top?.merged;
+    if (name === undefined) {
+      return await recordIfStaged(
+        files,
+        backlog.files.find(({ txid }) => txid === top?.txid),
+      );
+    }
+    const sent = merged.staged.find(
+      ({ level, minTXID, maxTXID }) =>
+        level === name.level && minTXID === name.minTXID && maxTXID === top?.txid,
+    );
+    const record = await recordIfStaged(files, sent && { ...sent, txid: sent.maxTXID });
+    return record && { ...record, merged: name };
   }
 
   /** Logs once that a new replica is beside a backup of Litestream 0.3. */
@@ -129,6 +192,20 @@ export class Lister {
     logger.info(
       `${name}: there is a backup of Litestream 0.3 (generations/). Sluice writes its own files beside it and ` +
         'never changes or deletes it; "sluice restore" reads both',
+      { target },
+    );
+  }
+
+  /** Logs that an encrypted destination has files that are not: its newest state begins with one. */
+  async #notePlain(client: ReplicaFiles, files: FileSet, signal: AbortSignal): Promise<void> {
+    const [ref] = newestChain(files.levels);
+    const base = ref && files.get(ref);
+    if (client.encrypted === undefined || base === undefined) return;
+    if (await client.encrypted.isEncrypted(base, { signal })) return;
+    const { name, target, logger } = this.#context;
+    logger.warn(
+      `${name}: ${describeFile(base)} is not encrypted, because it was written before the destination had encryption; ` +
+        'new files are encrypted. To encrypt the others, stop Sluice and run "sluice rekey"',
       { target },
     );
   }
@@ -156,7 +233,7 @@ export class Lister {
 
 export interface ListedDestination {
   readonly files: FileSet;
-  /** undefined if level 0 is empty. */
+  /** The newest file of level 0, or a merged file with a higher TXID; undefined if there is none. */
   readonly top: SentRecord | undefined;
   /** Page size of the newest file; 0 if there is none. */
   readonly pageSize: number;
@@ -192,6 +269,7 @@ async function dropUnusable(
         await readEnds(rangesOf(client, file, signal), file.sizeBytes);
       } catch (error) {
         signal.throwIfAborted();
+        if (isError(error, 'REPLICA_NO_IDENTITY')) throw error; // it is encrypted, not damaged
         files.markUnusable(file);
         unusable ??= `${describeFile(file)} cannot be used: ${messageOf(error)}`;
       }
@@ -199,30 +277,50 @@ async function dropUnusable(
   }
 }
 
+interface Listing extends Pick<ListerContext, 'onFile' | 'record' | 'sealed'> {
+  readonly emptyRoot: EmptyRoot | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Lists all levels and reads the header and trailer of the newest file. */
 async function listDestination(
   client: ReplicaFiles,
-  { onFile, signal }: { readonly onFile: () => void; readonly signal: AbortSignal },
+  { onFile, record, sealed, emptyRoot, signal }: Listing,
 ): Promise<ListedDestination> {
   const files = new FileSet();
-  for await (const file of client.listFiles('all', { signal })) {
+  for await (const file of client.listFiles('all', { emptyRoot, signal })) {
     files.add(file);
     onFile();
   }
-  const newest = files.newestOf(0);
+  const newest = newestBelowSnapshots(files);
   if (newest === undefined) return { files, top: undefined, pageSize: 0 };
-  const { maxTXID: txid, sizeBytes } = newest;
+  const { level, minTXID, maxTXID: txid, sizeBytes } = newest;
+  const merged = level === 0 ? {} : { merged: { level, minTXID } };
+  if (client.encrypted !== undefined) {
+    const checksum = await client.encrypted.readEnd(newest, { signal });
+    return { files, ...identify({ txid, sizeBytes, checksum, ...merged }, record(), sealed()) };
+  }
   const ends = await readEndsIfLTX(rangesOf(client, newest, signal), sizeBytes);
   if (ends === undefined) {
     return {
       files,
-      top: { txid, sizeBytes, checksum: 'not an LTX file', lineage: 0n },
+      top: { txid, sizeBytes, checksum: 'not an LTX file', lineage: 0n, ...merged },
       pageSize: 0,
     };
   }
   const { pageSize, nodeID: lineage } = ends.header;
   const checksum = formatFileChecksum(ends.trailer.fileChecksum);
-  return { files, top: { txid, sizeBytes, checksum, lineage }, pageSize };
+  return { files, top: { txid, sizeBytes, checksum, lineage, ...merged }, pageSize };
+}
+
+/** The lower level, if two levels end with the same TXID. */
+function newestBelowSnapshots(files: FileSet): LTXFileInfo | undefined {
+  let newest = files.newestOf(0);
+  for (let level = 1; level < LEVEL_SNAPSHOT; level++) {
+    const file = files.newestOf(level);
+    if (file !== undefined && file.maxTXID > (newest?.maxTXID ?? 0n)) newest = file;
+  }
+  return newest;
 }
 
 /** Returns undefined for a file that is not an LTX file, and so not ours. */

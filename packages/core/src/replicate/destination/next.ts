@@ -3,22 +3,26 @@
  * sending stops after any file. Pure.
  *
  * - An increment is sent after its predecessor of the same lineage.
+ * - A destination that is far behind first gets merged files, which stand for level-0 files.
  * - An image whose TXID directly follows the destination's: first level 0 (all pages, restorable
- *   alone or with the existing files), then the snapshot 1..n of the same bytes.
+ *   alone or with the existing files), then the snapshot 1..n of the same bytes, then each merged level that
+ *   is in use, because no merge leads over an image.
  * - An image after a TXID gap, over foreign or damaged files, or with another page size: first the
  *   snapshot 1..n, then the same image at each merged level as (maximum + 1)..n, so that Litestream's
  *   compaction finds no gap, then level 0.
  */
 
+import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
 import type { LTXFileRef } from '../../store/layout.ts';
 import type { FileSet } from '../../replica/file-set.ts';
 import type { Backlog, StagedIncrement, StagedSnapshot } from '../backlog.ts';
+import type { StagedMerge } from '../levels/merge-files.ts';
 import type { Chain } from './admission.ts';
+import { type MergesPlan, planCatchUp } from '../levels/wanted-merges.ts';
 
 /** Levels between level 0 and the snapshots. */
 const MERGED_LEVELS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
-export const SNAPSHOT_LEVEL = 9;
 
 export interface DestinationView {
   readonly files: FileSet;
@@ -27,6 +31,8 @@ export interface DestinationView {
   readonly chain: Chain;
   /** Lineage of its newest file if that is ours; else 0n. */
   readonly lineage: bigint;
+  /** Merged files of this lineage up to this TXID do not fit (`Admission`). */
+  readonly since: bigint;
   /** Description of what is wrong with its contents. */
   readonly why: string | undefined;
   /** Page size of its newest file; 0 if unknown. */
@@ -63,6 +69,8 @@ export type NextStep =
   /** The next file is being made. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'increment'; readonly file: StagedIncrement }
+  /** Stands for many files of level 0 that the destination lacks. */
+  | { readonly kind: 'merge'; readonly file: StagedMerge }
   | { readonly kind: 'seed'; readonly seed: Seed }
   /** A snapshot of the current lineage at any TXID above the destination's is enough. */
   | { readonly kind: 'needs-snapshot'; readonly why: string }
@@ -73,16 +81,25 @@ export interface NextInput {
   readonly view: DestinationView;
   readonly backlog: Backlog;
   readonly snapshot: StagedSnapshot | undefined;
+  /** The staged merged files that the destination may get. */
+  readonly merges: readonly StagedMerge[];
   /** The newest TXID in use; 0n before the first. */
   readonly head: bigint;
+  /** Merged files are sent as soon as they lead further, not only to a destination that is far behind. */
+  readonly prefers?: 'merged files' | undefined;
 }
+
+/** A destination that lacks more files of level 0 than this gets merged files, if they are staged. */
+export const BEHIND_FILES = 30n;
 
 export function nextStep(input: NextInput): NextStep {
   const { view, backlog, snapshot, head } = input;
   if (view.seeding !== undefined) return { kind: 'seed', seed: view.seeding };
   const at = view.highest;
   if (view.chain === 'ours' && at <= head) {
-    const next = backlog.get(at + 1n);
+    const [merged] = catchUp(input)?.files ?? [];
+    if (merged !== undefined) return { kind: 'merge', file: merged };
+    const next = backlog.get(at + 1n) ?? levelZeroAt(view, backlog);
     if (next?.content === 'increment' && next.lineage === view.lineage) {
       return { kind: 'increment', file: next };
     }
@@ -95,6 +112,31 @@ export function nextStep(input: NextInput): NextStep {
   }
   if (backlog.isGated) return { kind: 'waiting' }; // for the image that is being made
   return neededImage(view, head);
+}
+
+/** The merged files with which a destination that is far behind continues; undefined if there are none. */
+export function catchUp({
+  view,
+  backlog,
+  merges,
+  head,
+  prefers,
+}: NextInput): MergesPlan | undefined {
+  const at = view.highest;
+  if (view.chain !== 'ours' || view.seeding !== undefined || at >= head) return undefined;
+  const isFar = head - at > BEHIND_FILES || prefers === 'merged files';
+  const isBehind = isFar || backlog.get(at + 1n) === undefined;
+  if (!isBehind || merges.length === 0) return undefined;
+  const plan = planCatchUp(view, merges);
+  return plan.reached > at ? plan : undefined;
+}
+
+/**
+ * The level-0 file that a merged file at the end of the destination contains. Litestream continues after the
+ * newest file of level 0.
+ */
+function levelZeroAt({ files, highest }: DestinationView, backlog: Backlog): typeof backlog.newest {
+  return files.topOf(0) < highest ? backlog.get(highest) : undefined;
 }
 
 /**
@@ -138,7 +180,10 @@ const WHY_A_SNAPSHOT: Readonly<Record<Chain, string>> = {
 };
 
 /** Whether the remaining files of a seed are still staged. */
-export function isStaged(seed: Seed, input: Omit<NextInput, 'head'>): boolean {
+export function isStaged(
+  seed: Seed,
+  input: Pick<NextInput, 'view' | 'backlog' | 'snapshot'>,
+): boolean {
   const { view, backlog, snapshot } = input;
   return seed.writes.every(
     ({ ref, source }) =>
@@ -173,20 +218,27 @@ function seedFrom(view: DestinationView, image: ImageSource, levelZero: SeedSour
   const { txid, lineage, pageSize } = image;
   const maxTXID = toTXID(txid);
   const level0 = { level: 0, minTXID: maxTXID, maxTXID };
-  const snapshot = { level: SNAPSHOT_LEVEL, minTXID: toTXID(1), maxTXID };
+  const snapshot = { level: LEVEL_SNAPSHOT, minTXID: toTXID(1), maxTXID };
   const identity = { txid, lineage, pageSize };
   if (!isSeam(view, txid, pageSize)) {
     const writes: SeedWrite[] = [
       { ref: level0, source: levelZero, need: 'required' },
       { ref: snapshot, source: image, need: 'optional' },
+      ...levelFiles(view.files, txid, 'used').map((ref) => ({
+        ref,
+        source: image,
+        need: 'optional' as const,
+      })),
     ];
     return { ...identity, writes };
   }
-  const seams = [snapshot, ...seamFiles(view.files, txid)].map((ref): SeedWrite => ({
-    ref,
-    source: image,
-    need: 'required',
-  }));
+  const seams = [snapshot, ...levelFiles(view.files, txid, 'used or next')].map(
+    (ref): SeedWrite => ({
+      ref,
+      source: image,
+      need: 'required',
+    }),
+  );
   return { ...identity, writes: [...seams, { ref: level0, source: levelZero, need: 'required' }] };
 }
 
@@ -199,14 +251,34 @@ function isSeam(view: DestinationView, txid: bigint, pageSize: number): boolean 
   return !follows || (view.pageSize !== 0 && view.pageSize !== pageSize);
 }
 
-function seamFiles(files: FileSet, txid: bigint): LTXFileRef[] {
+/**
+ * Files that lead each level over an image, because no merge does. A level that is not used yet begins after
+ * the snapshot. At a seam level 1 is needed anyway: Litestream's first merge would find a gap at level 0.
+ */
+function levelFiles(files: FileSet, txid: bigint, which: 'used' | 'used or next'): LTXFileRef[] {
   const isUsed = (level: number): boolean => files.topOf(level) > 0n;
-  const levels = MERGED_LEVELS.filter(
-    (level) => (isUsed(level) || (level === 1 && isUsed(0))) && files.topOf(level) < txid,
-  );
-  return levels.map((level) => ({
-    level,
-    minTXID: toTXID(files.topOf(level) + 1n),
-    maxTXID: toTXID(txid),
-  }));
+  const isNext = (level: number): boolean => which === 'used or next' && level === 1 && isUsed(0);
+  return MERGED_LEVELS.filter(
+    (level) => (isUsed(level) || isNext(level)) && files.topOf(level) < txid,
+  ).map((level) => levelFile(files, level, txid));
+}
+
+/** The file that continues a level up to `txid`, from its first hole on. */
+export function levelFile(files: FileSet, level: number, txid: bigint): LTXFileRef {
+  return { level, minTXID: toTXID(endBeforeHole(files, level) + 1n), maxTXID: toTXID(txid) };
+}
+
+/** The TXID after which a level has its first hole that no higher level covers; its highest TXID if it has none. */
+function endBeforeHole(files: FileSet, level: number): bigint {
+  const above = MERGED_LEVELS.filter((each) => each > level).map((each) => files.topOf(each));
+  let end = above.reduce((highest, top) => (top > highest ? top : highest), 0n);
+  const found = files.levels.find((each) => each.level === level);
+  for (let index = 0; index < (found?.length ?? 0); index++) {
+    const min = found?.minTXID(index) ?? 0n;
+    const max = found?.maxTXID(index) ?? 0n;
+    if (max <= end) continue;
+    if (end > 0n && min > end + 1n) return end;
+    end = max;
+  }
+  return files.topOf(level);
 }

@@ -3,8 +3,9 @@
  * continued by another writer, and only a listing shows that.
  *
  *  destination                      listed again
- *  any                              every RELIST_MS, less often with very many files, and after an
- *                                   unexpected answer or a long outage
+ *  any                              after an unexpected answer or a long outage
+ *  remote                           every RELIST_IDLE_MS, or RELIST_MS after the last listing if a file was
+ *                                   written since, less often with many files
  *  local folder                     every LOCAL_IDLE_MS, or LOCAL_RELIST_MS after the last listing if
  *                                   a file was written since: this costs no request
  */
@@ -13,8 +14,10 @@ import type { Clock } from '../../clock.ts';
 import type { ErrorCode } from '../../error.ts';
 
 export const RELIST_MS = 3_600_000;
-/** A listing takes one request per 1,000 files, so this allows at most 60 requests an hour. */
-const RELIST_MS_PER_FILE = 60;
+/** An idle destination costs next to nothing. The first write after a pause is followed by a listing. */
+export const RELIST_IDLE_MS: number = 24 * 3_600_000;
+/** A listing takes one request per 1,000 files, so this allows one request an hour. */
+const RELIST_MS_PER_FILE = 3_600;
 /** In a folder in use, missing files are noticed within seconds. */
 const LOCAL_RELIST_MS = 5_000;
 const LOCAL_IDLE_MS = 60_000;
@@ -25,12 +28,13 @@ const RELIST_MS_MAX = 24 * 3_600_000;
 /** After an outage of this length the destination may be a different disk or bucket. */
 export const OUTAGE_MS = 60_000;
 
-/** Errors that suggest that another process changed the destination. */
+/** Errors that suggest that another process changed the destination, or that a listing was incomplete. */
 const UNEXPECTED_CODES: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_CONFLICT',
   'REPLICA_NOT_FOUND',
   'REPLICA_CHANGED',
   'REPLICA_DESTINATION_NOT_FOUND',
+  'REPLICA_NOT_LISTED',
 ]);
 
 export class Relisting {
@@ -39,7 +43,7 @@ export class Relisting {
   #fileCount = 0;
   #hasWritten = false;
   #place: 'local' | 'remote' = 'remote';
-  /** Whether a listing is required. */
+  /** Whether a listing is required: after an unexpected answer, or because the last one has not ended well. */
   #isDemanded = false;
   #count = 0;
 
@@ -47,7 +51,7 @@ export class Relisting {
     this.#clock = clock;
   }
 
-  /** Number of listings begun. */
+  /** Number of listings that ended well. */
   get count(): number {
     return this.#count;
   }
@@ -57,12 +61,13 @@ export class Relisting {
   }
 
   listingBegan(place: 'local' | 'remote'): void {
-    this.#count += 1;
     this.#place = place;
     this.#hasWritten = false;
+    this.#isDemanded = true; // until `listed`
   }
 
   listed(fileCount: number): void {
+    this.#count += 1;
     this.#fileCount = fileCount;
     this.#listedAt = this.#clock.monotonic();
     this.#isDemanded = false;
@@ -70,6 +75,10 @@ export class Relisting {
 
   wrote(): void {
     this.#hasWritten = true;
+  }
+
+  demand(): void {
+    this.#isDemanded = true;
   }
 
   failed(code: ErrorCode, failingSince: number | undefined): void {
@@ -88,9 +97,10 @@ export class Relisting {
 
   #intervalMs(): number {
     const isLocal = this.#place === 'local';
-    const least = this.#hasWritten ? LOCAL_RELIST_MS : LOCAL_IDLE_MS;
+    const idle = isLocal ? LOCAL_IDLE_MS : RELIST_IDLE_MS;
+    const inUse = isLocal ? LOCAL_RELIST_MS : RELIST_MS;
     const perFile = isLocal ? LOCAL_RELIST_MS_PER_FILE : RELIST_MS_PER_FILE;
-    const ms = Math.max(isLocal ? least : RELIST_MS, this.#fileCount * perFile);
+    const ms = Math.max(this.#hasWritten ? inUse : idle, this.#fileCount * perFile);
     return Math.min(ms, RELIST_MS_MAX);
   }
 }

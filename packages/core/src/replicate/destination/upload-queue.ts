@@ -33,10 +33,12 @@ export interface UploadQueueContext {
   readonly step: (signal: AbortSignal) => Promise<StepResult>;
   /** Time after which the queue runs a step even if it is not woken. */
   readonly dueInMs: () => number;
-  /** A try succeeded after failures. */
-  readonly onRecovered: () => void;
+  /** A try succeeded after failures, of which `last` was the last. */
+  readonly onRecovered: (last: UploadFailure) => void;
   /** A try failed. The next one follows after `waitMs`. */
   readonly onFailure: (error: unknown, waitMs: number) => void;
+  /** Pause after the last failure, if it is not the usual one. */
+  readonly pauseMs?: (() => number | undefined) | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -44,10 +46,14 @@ export interface UploadQueueContext {
 export class UploadQueue {
   readonly #context: UploadQueueContext;
   readonly #wakeup = new Wakeup();
-  readonly #abort = new AbortController();
+  /** Of the steps from now on; replaced when a step is interrupted. */
+  #abort = new AbortController();
+  #isClosed = false;
   #failure: UploadFailure | undefined;
   /** Failures since a file was last written or nothing was left to send. */
   #failures = 0;
+  /** Those since another queue was seen to succeed. */
+  #failuresBeside: number | undefined;
   /** Time of the first of them, by the monotonic clock. */
   #failingSince: number | undefined;
   #activity: 'trying' | 'pausing' | 'idle' = 'idle';
@@ -74,6 +80,14 @@ export class UploadQueue {
   /** Consecutive failures. A successful listing does not reset the count, a written file does. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /**
+   * The failures that `isRefused` counts for a queue beside another one: those since that one wrote a file. A
+   * destination that is down refuses nothing, and while the database is idle nothing else shows that it is.
+   */
+  get failingBeside(): Failing {
+    return { failure: this.#failure, failures: this.#failuresBeside ?? 0 };
   }
 
   get failingSince(): number | undefined {
@@ -103,6 +117,11 @@ export class UploadQueue {
     if (this.#activity !== 'pausing') this.#wakeup.notify();
   }
 
+  /** Ends a pause after a failure. */
+  retryNow(): void {
+    this.#wakeup.notify();
+  }
+
   /** A drain began: failures are timed from now on, and most pauses are limited to `pauseMsMax`. */
   startDrain(pauseMsMax: number): void {
     const now = this.#context.clock.monotonic();
@@ -116,28 +135,47 @@ export class UploadQueue {
   copyFailure({ failure, failures, failingSince }: UploadQueue): void {
     this.#failure = failure;
     this.#failures = failures;
+    this.#failuresBeside = failures;
     this.#failingSince = failingSince;
+  }
+
+  /** Another queue has written a file: what fails from now on is not an outage. */
+  otherWrote(): void {
+    if (this.#failures > 0) this.#failuresBeside ??= 0;
+  }
+
+  /** Another queue has recovered from `last`: what failed meanwhile was not refused, unless `last` was copied. */
+  outageEnded(last: UploadFailure): void {
+    if (this.#failure === last) return;
+    this.#failures = Math.min(this.#failures, 1);
+    if (this.#failuresBeside !== undefined) this.#failuresBeside = 0;
   }
 
   /** Another queue has written what this one could not. */
   clearFailure(): void {
-    this.#failures = 0;
-    this.#failingSince = undefined;
-    if (this.#failure === undefined) return;
-    this.#failure = undefined;
-    this.#context.onRecovered();
+    this.#forgetFailures();
+    this.#recover();
+  }
+
+  /** Aborts the running step. The queue goes on with the next one. */
+  interrupt(reason: unknown): void {
+    if (this.#isClosed || !this.isTrying) return;
+    const running = this.#abort;
+    this.#abort = new AbortController();
+    running.abort(reason);
   }
 
   /** Aborts the running step. Resolves when it has ended. */
   async close(reason: unknown): Promise<void> {
+    this.#isClosed = true;
     this.#abort.abort(reason);
     this.#wakeup.notify();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#abort;
-    while (!signal.aborted) {
+    while (!this.#isClosed) {
+      const { signal } = this.#abort;
       const { count } = this.#wakeup;
       try {
         this.#activity = 'trying';
@@ -148,7 +186,7 @@ export class UploadQueue {
           await this.#wakeup.since(count, this.#context.dueInMs());
         }
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) continue; // closed, or interrupted
         this.#fail(error);
         this.#activity = 'pausing';
         const pauseMs = this.#nextPauseMs();
@@ -164,12 +202,21 @@ export class UploadQueue {
     const failedAt = clock.monotonic();
     this.#failure = { code, status, message: messageOf(error), atMs: clock.now(), failedAt };
     this.#failures += 1;
+    if (this.#failuresBeside !== undefined) this.#failuresBeside += 1;
     this.#failingSince ??= failedAt;
   }
 
+  #forgetFailures(): void {
+    this.#failures = 0;
+    this.#failuresBeside = undefined;
+    this.#failingSince = undefined;
+  }
+
   #nextPauseMs(): number {
-    const { random } = this.#context;
-    if (this.#failure?.code === 'REPLICA_CONFLICT') {
+    const { random, pauseMs } = this.#context;
+    const special = pauseMs?.();
+    if (special !== undefined) return special;
+    if (this.#failure !== undefined && OF_OTHERS.has(this.#failure.code)) {
       return backoffMs(this.#failures, random, CONFLICT_BACKOFF_MS_MAX); // even during a drain
     }
     return Math.min(backoffMs(this.#failures, random), this.#pauseMsMax);
@@ -180,15 +227,19 @@ export class UploadQueue {
     if (result === 'waiting') this.#waitingSince ??= this.#context.clock.monotonic();
     const isDone = result === 'worked' || result === 'idle';
     if (isDone) {
-      this.#failures = 0;
-      this.#failingSince = undefined;
+      this.#forgetFailures();
       this.#waitingSince = undefined;
     }
     if (this.#failure === undefined) return;
     const isOver = isDone || (result === 'answered' && !ONLY_A_WRITE_ENDS.has(this.#failure.code));
-    if (!isOver) return;
+    if (isOver) this.#recover();
+  }
+
+  #recover(): void {
+    const last = this.#failure;
+    if (last === undefined) return;
     this.#failure = undefined;
-    this.#context.onRecovered();
+    this.#context.onRecovered(last);
   }
 }
 
@@ -199,6 +250,9 @@ const ONLY_A_WRITE_ENDS: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_CONFLICT',
   'REPLICA_NOT_LISTED',
 ]);
+
+/** Somebody else writes there, which a retry does not change. */
+const OF_OTHERS: ReadonlySet<ErrorCode> = new Set(['REPLICA_CONFLICT', 'REPLICA_IN_USE']);
 
 /** Wait after `failures` consecutive failures: doubling with jitter, up to `maxMs`. */
 export function backoffMs(

@@ -3,131 +3,135 @@
  * own client, position, backoff and state.
  */
 
-import type { Clock } from '../../clock.ts';
-import { isError } from '../../error.ts';
-import type { FileSystem } from '../../file-system.ts';
-import { formatTXID, type TXID } from '../../ltx/txid.ts';
-import type { Random } from '../../random.ts';
+import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
+import { formatTXID } from '../../ltx/txid.ts';
 import type { FencedReplica, FencingState } from '../../replica/fencing.ts';
-import type { Logger } from '../../store/backend.ts';
-import type { Backlog, StagedSnapshot } from '../backlog.ts';
+import type { StagedMerge } from '../levels/merge-files.ts';
+import { Deleter } from '../retention/deleter.ts';
+import { logFailure } from '../logging.ts';
 import { Wakeup } from '../waits.ts';
-import { type Chain, type DestinationState, type SentRecord, stateOf } from './admission.ts';
-import type { SharedReads } from './bodies.ts';
-import { type DestinationActivity, Health, shouldGiveUp } from './health.ts';
+import { type Chain, type DestinationState, stateOf } from './admission.ts';
+import { Connection } from './connection.ts';
+import { activityOf, drained, type Drain } from './drain.ts';
+import { type DestinationActivity, Health, isOfOther } from './health.ts';
 import { Holdings } from './holdings.ts';
+import { guarded, LeaseRenewal } from './lease-renewal.ts';
 import { Lister } from './lister.ts';
+import { CatchUp } from './queues/catch-up.ts';
+import { LevelUploads, toLevelZero, toWrite } from './queues/level-uploads.ts';
+import { SnapshotUploads } from './queues/snapshot-uploads.ts';
+import { catchUp, isStaged, type NextInput, type NextStep, nextStep, type Seed } from './next.ts';
+import { Pace } from './queues/pace.ts';
+import { ListingProof, Sender, SentSnapshot, type Written } from './sender.ts';
+import type { UploaderContext } from './uploader-context.ts';
+import { type AgedSnapshot, SnapshotAge } from '../levels/snapshot-age.ts';
 import {
-  isStaged,
-  type NextInput,
-  type NextStep,
-  nextStep,
-  type Seed,
-  SNAPSHOT_LEVEL,
-} from './next.ts';
-import {
-  type OpenReplica,
-  ListingProof,
-  Sender,
-  SentSnapshot,
-  withFencing,
-  type Written,
-} from './sender.ts';
-import { type AgedSnapshot, SnapshotAge } from './snapshot-age.ts';
-import { isRefused, type SnapshotRefusal, type StepResult, UploadQueue } from './upload-queue.ts';
+  isRefused,
+  type SnapshotRefusal,
+  type StepResult,
+  type UploadFailure,
+  UploadQueue,
+} from './upload-queue.ts';
 
-/** Input of an uploader: its destination, the staged files, and callbacks. */
-export interface UploaderContext {
-  readonly name: string;
-  /** Type of the destination, such as "s3" or "file". */
-  readonly type: string;
-  /** For messages. Contains no secrets. */
-  readonly target: string;
-  readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
-  readonly backlog: Backlog;
-  /** Reads of staged files, shared by all destinations of the database. */
-  readonly reads: SharedReads;
-  /** Whether the backlog is known. Before that, `admit` cannot classify a destination. */
-  readonly knowsBacklog: () => boolean;
-  /** Whether it is decided how replication begins. Nothing is sent before that. */
-  readonly mayBegin: () => boolean;
-  readonly head: () => bigint;
-  readonly snapshot: () => StagedSnapshot | undefined;
-  /** A staged file no longer exists. */
-  readonly onGone: (path: string) => void;
-  readonly record: () => SentRecord | undefined;
-  readonly onImageNeeded: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
-  /** The position, the state or the last sent file changed. */
-  readonly onChange: (change: { sent?: SentRecord }) => void;
-  /** Whether an image or a snapshot was requested or is being made. */
-  readonly isMakingImage: () => boolean;
-  /** Maximum time without progress during a drain. */
-  readonly hangMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly files: FileSystem;
-  readonly logger: Logger;
-}
-
-/** A drain checks its deadline at least this often. */
-const DRAIN_CHECK_MS = 250;
+type Step = (signal: AbortSignal) => Promise<StepResult>;
 
 export class Uploader {
   readonly #context: UploaderContext;
   /** Sends level 0 and the files that seed the destination. */
   readonly #files: UploadQueue;
   readonly #fileSender: Sender;
-  /** Sends periodic snapshots, in parallel with level 0. */
-  readonly #snapshots: UploadQueue;
-  readonly #snapshotSender: Sender;
+  readonly #snapshots: SnapshotUploads;
+  readonly #levels: LevelUploads;
+  readonly #deleter: Deleter;
   readonly #changed = new Wakeup();
-  #replica: FencedReplica | undefined;
+  readonly #connection: Connection;
   readonly #holdings = new Holdings();
   readonly #lister: Lister;
   readonly #health: Health;
+  readonly #pace: Pace;
+  readonly #catchUp: CatchUp;
   readonly #snapshotAge: SnapshotAge;
+  readonly #lease: LeaseRenewal;
   /** Size and duration of the current seed. */
   #seedSent: SentSnapshot | undefined;
-  /** TXID of the last snapshot that could not be sent. */
-  #failedSnapshot = 0n;
   #isClosed = false;
 
   constructor(context: UploaderContext) {
     this.#context = context;
     this.#health = new Health(context.clock);
+    this.#pace = new Pace(context);
+    this.#catchUp = new CatchUp(context);
     this.#snapshotAge = new SnapshotAge(context.clock);
     const onBytes = (): void => this.#onBytes(this.#files);
     this.#lister = new Lister({ ...context, holdings: this.#holdings, onFile: onBytes });
-    const sender = {
-      ...context,
-      holdings: this.#holdings,
-      listingProof: new ListingProof(),
-      onBytes,
-      onWritten: this.#onWritten,
-    };
-    this.#fileSender = new Sender(sender);
-    this.#snapshotSender = new Sender({
+    this.#connection = new Connection({
+      open: async (signal) => guarded(await context.open(signal), context.ownership),
+      onBroken: () => {
+        this.#lister.demand(); // which shows whether the next client works
+        this.#files.wake();
+      },
+    });
+    const owned = { ...context, holdings: this.#holdings, connection: this.#connection };
+    this.#lease = new LeaseRenewal({ ...owned, parts: () => this.#parts });
+    const shared = { holdings: this.#holdings, listingProof: new ListingProof() };
+    const sender = { ...context, ...shared, onWritten: this.#onWritten };
+    this.#fileSender = new Sender({
       ...sender,
-      onBytes: () => this.#onBytes(this.#snapshots),
+      onBytes,
+      onWritten: (written) => {
+        this.#seedSent?.add(written.uploadedBytes);
+        if (written.info.level === 0) for (const other of this.#queuesBeside) other.otherWrote();
+        this.#onWritten(written);
+      },
     });
     this.#files = this.#toQueue(
       (signal) => this.#stepFiles(signal),
-      () => this.#lister.dueInMs,
+      () => Math.min(this.#lister.dueInMs, this.#pace.dueInMs, this.#catchUp.dueInMs),
     );
-    this.#snapshots = this.#toQueue(
-      (signal) => this.#stepSnapshots(signal),
-      () => Infinity,
-    );
+    const beside = {
+      toQueue: (step: Step) => this.#toQueue(step, () => Infinity),
+      replica: () => this.#connection.replica,
+      input: () => this.#inputIfKnown,
+    };
+    this.#snapshots = new SnapshotUploads({
+      ...beside,
+      sender: { ...sender, onBytes: () => this.#onBytes(this.#snapshots.queue) },
+      onSent: (sent) => this.#logSent(sent),
+    });
+    this.#levels = new LevelUploads({
+      ...beside,
+      sender: { ...sender, onBytes: () => this.#onBytes(this.#levels.queue) },
+      staged: () => context.merged.staged,
+    });
+    this.#deleter = new Deleter({
+      ...context,
+      holdings: this.#holdings,
+      client: () => this.#connection.replica?.client,
+      isQuiet: () => this.state === 'streaming' && this.#lease.isHeld,
+      onMissing: () => this.#files.wake(),
+    });
   }
 
   start(): void {
-    this.#files.start();
-    this.#snapshots.start();
+    for (const part of [...this.#parts, this.#lease]) part.start();
   }
 
   wake(): void {
-    this.#files.wake();
-    this.#snapshots.wake();
+    for (const part of [...this.#parts, this.#lease]) part.wake();
+  }
+
+  /** Lists the destination now, also during a pause after a failure. */
+  retryNow(): void {
+    this.#lister.demand();
+    this.#files.retryNow();
+  }
+
+  get #parts(): readonly (UploadQueue | Deleter)[] {
+    return [this.#files, ...this.#queuesBeside, this.#deleter];
+  }
+
+  get #queuesBeside(): readonly UploadQueue[] {
+    return [this.#snapshots.queue, this.#levels.queue];
   }
 
   get name(): string {
@@ -145,7 +149,7 @@ export class Uploader {
   get state(): DestinationState {
     return stateOf({
       isClosed: this.#isClosed,
-      hasFailed: (this.#files.failure ?? this.#snapshots.failure) !== undefined,
+      hasFailed: (this.#files.failure ?? this.#snapshots.queue.failure) !== undefined,
       chain: this.#holdings.chain,
       isSeeding: this.#holdings.seeding !== undefined,
     });
@@ -165,17 +169,33 @@ export class Uploader {
     return this.#holdings.replicatedTXID;
   }
 
+  /** Level-0 files up to this TXID are no longer needed here, also because merged files stand for them. */
   get releasableTXID(): bigint {
-    return this.#holdings.releasableTXID;
+    const input = this.#inputIfKnown;
+    return (input && catchUp(input))?.reached ?? this.#holdings.releasableTXID;
+  }
+
+  /** Which of the staged merged files it needs. */
+  neededMerges(staged: readonly StagedMerge[]): readonly StagedMerge[] {
+    return this.#levels.needed(staged);
+  }
+
+  /** The highest TXID of a level; undefined if it is not known, or not ours. */
+  topOf(level: number): bigint | undefined {
+    return this.#holdings.topOf(level);
+  }
+
+  /** The last failure to send a merged file, until one is sent. */
+  get levelFailure(): UploadFailure | undefined {
+    return this.#levels.queue.failure;
   }
 
   /** Whether it can go on only from a full snapshot, and none is staged or being made. */
   get needsSnapshot(): boolean {
-    const { chain, seeding } = this.#holdings;
-    const { isMakingImage, mayBegin } = this.#context;
-    if (chain === undefined || seeding !== undefined || !mayBegin() || isMakingImage())
-      return false;
-    const { kind } = nextStep(this.#nextInput(chain));
+    const input = this.#inputIfKnown;
+    if (input === undefined || input.view.seeding !== undefined) return false;
+    if (this.#context.isMakingImage()) return false;
+    const { kind } = nextStep(input);
     return kind === 'needs-snapshot' || kind === 'needs-image';
   }
 
@@ -184,16 +204,22 @@ export class Uploader {
     return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
   }
 
+  get isRepairing(): boolean {
+    return this.#snapshots.isRepairing;
+  }
+
   /** The last refusal, if the destination refuses snapshots while it accepts level 0. */
   get snapshotRefusal(): SnapshotRefusal | undefined {
-    const { failure } = this.#snapshots;
-    if (failure === undefined || this.#files.failure !== undefined) return undefined;
-    return isRefused(this.#snapshots) ? { ...failure, txid: this.#failedSnapshot } : undefined;
+    return this.#files.failure === undefined ? this.#snapshots.refusal : undefined;
   }
 
   /** undefined until the replica is opened. */
   get fencing(): FencingState | undefined {
-    return this.#replica?.fencing.stateFor(this.#replica.capabilities);
+    return this.#connection.fencing;
+  }
+
+  get deleter(): Pick<Deleter, 'contents' | 'enforceNow'> {
+    return this.#deleter;
   }
 
   /** Number of full listings. */
@@ -207,52 +233,42 @@ export class Uploader {
 
   /** Facts from which its health is derived. */
   get activity(): DestinationActivity {
-    const now = this.#context.clock.monotonic();
-    const past = (since: number | undefined): number => (since === undefined ? 0 : now - since);
-    const failure = this.#files.failure ?? this.#snapshots.failure;
-    return {
-      stalledMs: past(this.#files.stalledSince),
-      failingMs: past(this.#files.failingSince),
-      snapshotStalledMs: past(this.#snapshots.stalledSince),
-      snapshotFailingMs: past(this.#snapshots.failingSince),
-      error: failure?.message,
-    };
+    const queues = { files: this.#files, snapshots: this.#snapshots.queue };
+    return { ...activityOf(queues, this.#context.clock), damage: this.#context.damage?.() };
   }
 
   /**
-   * Resolves when the destination has everything up to `txid`, or when it is given up (`shouldGiveUp`).
-   * Meanwhile it is retried every `retryMs`.
+   * Resolves when the destination has everything up to `txid`, when it belongs to another replicator, or
+   * when it is given up (`shouldGiveUp`). Meanwhile it is retried every `retryMs`. With 'wait', a lease of another
+   * replicator has time to end.
    */
-  async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {
-    const { hangMs, isMakingImage } = this.#context;
-    this.#health.tryStarted();
-    this.#files.startDrain(retryMs);
-    this.#snapshots.startDrain(retryMs);
-    for (;;) {
-      const changed = this.#changed.next(Math.min(retryMs, DRAIN_CHECK_MS));
-      if ((this.replicatedTXID ?? -1n) >= txid) return 'complete';
-      const now = this.#context.clock.monotonic();
-      const limits = { now, timeoutMs, hangMs, isMakingImage: isMakingImage() };
-      if (shouldGiveUp(this.#files, this.#health, limits)) return 'behind';
-      await changed;
-    }
+  async drain(
+    txid: bigint,
+    timeoutMs: number,
+    retryMs: number,
+    leases: Drain['leases'] = 'give up',
+  ): Promise<'complete' | 'behind'> {
+    this.#pace.stop();
+    for (const queue of [this.#files, this.#snapshots.queue]) queue.startDrain(retryMs);
+    const parts = { files: this.#files, health: this.#health, lease: this.#lease };
+    const drain = { txid, timeoutMs, retryMs, leases, ...parts, changed: this.#changed };
+    return await drained(this, { ...this.#context, ...drain });
   }
 
   async close(reason: unknown): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([this.#files.close(reason), this.#snapshots.close(reason)]);
+    await Promise.all(this.#parts.map((part) => part.close(reason)));
+    await this.#lease.close(reason);
   }
 
-  #toQueue(step: (signal: AbortSignal) => Promise<StepResult>, dueInMs: () => number): UploadQueue {
-    const { clock, random } = this.#context;
-    const onRecovered = this.#onRecovered;
+  #toQueue(step: Step, dueInMs: () => number): UploadQueue {
     const queue = new UploadQueue({
+      ...this.#context,
       step,
       dueInMs,
-      onRecovered,
+      onRecovered: (last) => this.#onRecovered(queue, last),
       onFailure: (error, waitMs) => this.#onFailure(queue, error, waitMs),
-      clock,
-      random,
+      pauseMs: () => this.#lease.pauseMs,
     });
     return queue;
   }
@@ -261,10 +277,9 @@ export class Uploader {
 
   async #stepFiles(signal: AbortSignal): Promise<StepResult> {
     this.#health.tryStarted();
-    this.#replica ??= withFencing(await this.#context.open(signal));
-    const replica = this.#replica;
+    const replica = await this.#connection.open(signal);
     if (this.#lister.dueInMs === 0) {
-      const result = await this.#lister.list(replica.client, signal);
+      const result = await this.#lister.list(replica, signal);
       if (result === 'answered') this.#health.succeeded();
       this.#notify({});
       return result;
@@ -274,7 +289,11 @@ export class Uploader {
     }
     const { chain } = this.#holdings;
     if (!this.#context.mayBegin() || chain === undefined) return 'waiting';
+    await this.#lease.require(signal);
     const step = this.#next(chain);
+    const input = this.#nextInput(chain);
+    if (this.#pace.defers(step, input)) return 'idle';
+    if (!this.#pace.isOn && this.#catchUp.holds(step, input, this.#files)) return 'waiting';
     switch (step.kind) {
       case 'idle':
       case 'waiting':
@@ -283,11 +302,15 @@ export class Uploader {
       case 'needs-image':
         this.#context.onImageNeeded(step);
         return 'waiting';
-      case 'increment': {
-        const txid = step.file.txid as TXID; // parsed from the name of a staged file
-        const ref = { level: 0, minTXID: txid, maxTXID: txid };
-        const source = step.file;
-        return await this.#fileSender.send(replica, { ref, source, need: 'required' }, signal);
+      case 'increment':
+        return await this.#fileSender.send(replica, toLevelZero(step.file), signal);
+      case 'merge': {
+        if (isRefused(this.#files)) {
+          this.#levels.queue.copyFailure(this.#files); // it continues without merged files
+          return 'changed';
+        }
+        const write = { ...toWrite(step.file), need: 'required' } as const;
+        return await this.#fileSender.send(replica, write, signal);
       }
       case 'seed':
         return await this.#sendSeed(replica, step.seed, signal);
@@ -295,8 +318,21 @@ export class Uploader {
   }
 
   #nextInput(chain: Chain): NextInput {
-    const { backlog, snapshot, head } = this.#context;
-    return { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
+    return {
+      view: this.#holdings.view(chain),
+      backlog: this.#context.backlog,
+      snapshot: this.#context.snapshot(),
+      merges: this.#levels.isRefused ? [] : this.#context.merged.staged,
+      head: this.#context.head(),
+      prefers: this.#pace.isOn || this.#catchUp.isOn ? 'merged files' : undefined,
+    };
+  }
+
+  /** undefined while the contents are not known, or nothing may be sent. */
+  get #inputIfKnown(): NextInput | undefined {
+    const { chain } = this.#holdings;
+    const isKnown = chain !== undefined && this.#context.mayBegin() && this.#lease.isHeld;
+    return isKnown ? this.#nextInput(chain) : undefined;
   }
 
   #next(chain: Chain): NextStep {
@@ -314,58 +350,28 @@ export class Uploader {
     if (write !== undefined && !isSkipped) {
       const result = await this.#fileSender.send(replica, write, signal);
       if (result !== 'worked') return result;
-      this.#seedSent?.add(write.source.sizeBytes);
-      if (write.ref.level === SNAPSHOT_LEVEL) this.#snapshots.clearFailure(); // it accepts snapshots
+      if (this.#holdings.seeding !== seed) return 'changed'; // it must be listed again
+      if (write.ref.level === LEVEL_SNAPSHOT) this.#snapshots.queue.clearFailure(); // it accepts snapshots
       // Only a complete seed resets the failure count: after a failure all its files may be sent again.
       if (this.#holdings.seed(seed) !== undefined) return 'changed';
     }
     // A destination that accepts level 0 but refuses snapshots gets level 0; the refusal is reported.
-    if (isSkipped) {
-      this.#snapshots.copyFailure(this.#files);
-      this.#failedSnapshot = seed.txid;
-    }
+    if (isSkipped) this.#snapshots.copyRefusal(this.#files, seed.txid);
     this.#holdings.seeded(seed);
     this.#logSent(this.#seedSent);
+    this.#seedSent = undefined;
     this.#notify({});
     return 'worked';
   }
 
-  // --- periodic snapshots ---------------------------------------------------------------------
+  // --- all queues -----------------------------------------------------------------------------
 
-  /** Sends a snapshot once the level-0 file of the same TXID is there, while level 0 continues. */
-  async #stepSnapshots(signal: AbortSignal): Promise<StepResult> {
-    const snapshot = this.#context.snapshot();
-    const replica = this.#replica;
-    if (replica === undefined || !this.#context.mayBegin()) return 'waiting';
-    if (this.#snapshotSender.isVerifying) {
-      return await this.#snapshotSender.verifyListed(replica.client, signal);
-    }
-    if (snapshot === undefined) return isRefused(this.#snapshots) ? 'waiting' : 'idle';
-    if (this.#holdings.hasSnapshot(snapshot.txid)) return 'idle';
-    if ((this.replicatedTXID ?? -1n) < snapshot.txid) return 'waiting';
-    const maxTXID = snapshot.txid as TXID;
-    const ref = { level: SNAPSHOT_LEVEL, minTXID: 1n as TXID, maxTXID };
-    const write = { ref, source: snapshot, need: 'optional' } as const;
-    const sent = new SentSnapshot(this.#context.clock);
-    try {
-      const result = await this.#snapshotSender.send(replica, write, signal);
-      if (result !== 'worked') return result;
-      sent.add(snapshot.sizeBytes);
-      this.#logSent(sent);
-      return result;
-    } catch (error) {
-      this.#failedSnapshot = snapshot.txid;
-      throw error;
-    }
-  }
-
-  // --- both -----------------------------------------------------------------------------------
-
-  readonly #onWritten = ({ info, sent }: Written): void => {
+  readonly #onWritten = ({ info, sent, uploadedBytes }: Written): void => {
     this.#lister.wrote();
     this.#snapshotAge.wrote(info);
-    this.#health.sent(sent.sizeBytes);
-    this.#notify(info.level === 0 ? { sent } : {});
+    this.#deleter.wrote(info);
+    this.#health.sent(uploadedBytes);
+    this.#notify(this.#holdings.toChange(info, sent));
   };
 
   #logSent(sent: SentSnapshot | undefined): void {
@@ -378,28 +384,24 @@ export class Uploader {
     this.#health.moved();
   }
 
-  readonly #onRecovered = (): void => {
+  #onRecovered(queue: UploadQueue, last: UploadFailure): void {
+    if (queue === this.#files) for (const other of this.#queuesBeside) other.outageEnded(last);
     this.#health.succeeded();
     this.#context.logger.info(`${this.name} has recovered`, { target: this.target });
     this.#notify({});
-  };
+  }
 
   #onFailure(queue: UploadQueue, error: unknown, waitMs: number): void {
-    const { logger } = this.#context;
     const { failure, failures, failingSince } = queue;
     if (failure === undefined) return;
-    const { code, message } = failure;
     this.#health.failed(failure);
-    this.#lister.failed(code, failingSince);
-    const fields = { target: this.target, code, failures, nextTryMs: waitMs };
-    if (code === 'REPLICA_CONFLICT') {
-      const highest = formatTXID(this.#holdings.highest);
-      const what = 'another writer is active there, so it will be listed again';
-      logger.error(`${this.name}: ${what}: ${message}`, { ...fields, highest });
-    } else {
-      const level = isError(error) && !error.retryable ? 'error' : 'warn';
-      logger[level](`${this.name}: ${message}`, fields);
-    }
+    this.#lister.failed(failure.code, failingSince);
+    if (queue === this.#files) this.#connection.failed(error);
+    if (isOfOther(failure)) for (const other of this.#queuesBeside) other.interrupt(error);
+    const highest = formatTXID(this.#holdings.highest);
+    // A replicator that waits for a lease has logged why.
+    if (!this.#lease.isWaiting || !isOfOther(failure))
+      logFailure(this.#context, failure, { failures, nextTryMs: waitMs, highest });
     this.#files.wake(); // the failure may require a new listing
     this.#notify({});
   }
@@ -407,6 +409,6 @@ export class Uploader {
   #notify(change: { sent?: Written['sent'] }): void {
     this.#context.onChange(change);
     this.#changed.notify();
-    this.#snapshots.wake();
+    for (const part of [...this.#queuesBeside, this.#lease]) part.wake();
   }
 }

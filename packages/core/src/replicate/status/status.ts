@@ -5,8 +5,10 @@
 
 import type { Absence } from '../../database/events.ts';
 import type { FencingState } from '../../replica/fencing.ts';
+import type { RetentionPolicy } from '../../history/retention-policy.ts';
 import type { DestinationState } from '../destination/admission.ts';
 import type { OpenReplica } from '../destination/sender.ts';
+import type { LeaseSettings } from '../ownership/lease.ts';
 import type { FileMarks } from './file-marks.ts';
 import type { DatabaseFacts, Problem } from './verdict.ts';
 import type { Writer } from './writer.ts';
@@ -41,12 +43,42 @@ export interface DestinationStatus {
   readonly fencing?: FencingState | undefined;
   /** Number of full listings since this process began. */
   readonly listings?: number | undefined;
+  /** Files there, as far as they are known. */
+  readonly files?: number | undefined;
+  readonly bytes?: number | undefined;
+  /** What is kept there, and what was deleted. */
+  readonly retention?: RetentionStatus | undefined;
   /** Since this process began. */
   readonly bytesSent: number;
   readonly lastSuccessAt: string | undefined;
   /** The last error for snapshots, if they are refused while level 0 is accepted. */
   readonly snapshotError?: StatusError | undefined;
+  /** The last error for merged files, until one is sent. Level 0 does not depend on them. */
+  readonly mergeError?: StatusError | undefined;
   readonly lastError: StatusError | undefined;
+}
+
+/** Retention at one destination. */
+export interface RetentionStatus {
+  /** Seconds for which every state is kept; undefined if nothing is deleted. */
+  readonly seconds: number | undefined;
+  /** Since this process began. */
+  readonly deletedFiles: number;
+  readonly deletedBytes: number;
+  /** Why the destination refuses deletes; undefined if it does not, or if none was tried. */
+  readonly refusal: string | undefined;
+}
+
+/** A level of merged files. The counts are since the process began. */
+export interface LevelStatus {
+  readonly level: number;
+  /** The newest merged TXID, 16 hex digits. */
+  readonly txid: string | undefined;
+  readonly stagedFiles: number;
+  readonly stagedBytes: number;
+  readonly merges: number;
+  readonly mergedBytes: number;
+  readonly failures: number;
 }
 
 /** What a replicator is doing with a database. `imaging`: it makes a full snapshot. `failing`: see `error`; it retries. */
@@ -86,6 +118,8 @@ export interface DatabaseStatus {
   readonly healthy: boolean;
   readonly problems: readonly Problem[];
   readonly facts: DatabaseFacts;
+  /** Merged files by level. A state file of an older version has none. */
+  readonly compaction?: readonly LevelStatus[] | undefined;
   readonly error: StatusError | undefined;
   /** Why the last snapshot could not be made. Replication continues. */
   readonly snapshotError?: StatusError | undefined;
@@ -131,4 +165,15 @@ export interface ReplicaTarget {
   readonly target: string;
   /** Connects on first use and is retried after failures. The owner of the destination closes it. */
   readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
+  /**
+   * Time between uploads, if it is longer than that of the database: then merged files are sent where there are
+   * any. Commits may wait for the end of an interval of level 1 too.
+   */
+  readonly syncIntervalMs?: number | undefined;
+  /** Holds a lease there. Default: none. */
+  readonly lease?: LeaseSettings | undefined;
+  /** What is kept there. Default: everything; nothing is ever deleted. */
+  readonly retention?: RetentionPolicy | undefined;
+  /** What a scrub found damaged there and could not mend, to be read after the name; undefined: nothing. */
+  readonly damage?: (() => string | undefined) | undefined;
 }

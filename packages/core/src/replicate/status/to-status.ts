@@ -1,12 +1,13 @@
 /** Converts a database and its uploaders to a status and to a final report. */
 
 import type { Clock } from '../../clock.ts';
-import { formatTXID } from '../../ltx/txid.ts';
+import { formatTXID, toTXID } from '../../ltx/txid.ts';
 import type { Backlog } from '../backlog.ts';
 import type { Condition } from '../condition.ts';
 import type { UploadFailure } from '../destination/upload-queue.ts';
 import type { Uploader } from '../destination/uploader.ts';
 import type { EndingResult } from '../final-sync.ts';
+import type { Compactor } from '../levels/compactor.ts';
 import type { DatabaseHealth } from './database-health.ts';
 import type { FileMarks } from './file-marks.ts';
 import type {
@@ -28,6 +29,7 @@ export interface DatabaseInput {
   readonly head: bigint;
   readonly pageSize: number | undefined;
   readonly backlog: Backlog;
+  readonly compactor: Pick<Compactor, 'figures' | 'staged' | 'stagedBytes'>;
   readonly health: DatabaseHealth;
   /** Verdict of the last sync, once it was made. */
   readonly ending: Verdict | undefined;
@@ -35,7 +37,7 @@ export interface DatabaseInput {
 }
 
 export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
-  const { backlog, clock, condition, health, heartbeatMs, head } = input;
+  const { backlog, clock, compactor, condition, health, heartbeatMs, head } = input;
   const facts = health.facts();
   const { healthy, problems } = input.ending ?? health.verdict(facts);
   const { commits, walSizeBytes } = health.gauges.read();
@@ -48,8 +50,12 @@ export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
     marks: input.marks,
     txid: head === 0n ? undefined : formatTXID(head),
     pageSize: input.pageSize,
-    stagedFiles: backlog.files.length,
-    stagedBytes: backlog.sizeBytes,
+    stagedFiles: backlog.files.length + compactor.staged.length,
+    stagedBytes: backlog.sizeBytes + compactor.stagedBytes,
+    compaction: compactor.figures.map(({ txid, ...figures }) => ({
+      ...figures,
+      txid: txid === 0n ? undefined : formatTXID(toTXID(txid)),
+    })),
     commitsSeen: commits,
     walBytes: walSizeBytes,
     healthy,
@@ -76,6 +82,7 @@ interface DestinationStatusInput {
 
 function toDestinationStatus(uploader: Uploader, input: DestinationStatusInput): DestinationStatus {
   const { replicatedTXID, health, snapshotRefusal } = uploader;
+  const { contents } = uploader.deleter;
   const { backlog, facts, freshMs } = input;
   const pending = backlog.pendingAfter(replicatedTXID ?? 0n);
   const { lastError, lastSuccessMs } = health;
@@ -91,9 +98,18 @@ function toDestinationStatus(uploader: Uploader, input: DestinationStatusInput):
     pendingBytes: pending.sizeBytes,
     fencing: uploader.fencing,
     listings: uploader.listings,
+    files: contents.files,
+    bytes: contents.sizeBytes,
+    retention: {
+      seconds: contents.retention && contents.retention.retentionMs / 1_000,
+      deletedFiles: contents.deleted.files,
+      deletedBytes: contents.deleted.sizeBytes,
+      refusal: contents.refusal,
+    },
     bytesSent: health.bytesSent,
     lastSuccessAt: lastSuccessMs === undefined ? undefined : new Date(lastSuccessMs).toISOString(),
     snapshotError: toStatusError(snapshotRefusal),
+    mergeError: toStatusError(uploader.levelFailure),
     lastError: toStatusError(lastError),
   };
 }

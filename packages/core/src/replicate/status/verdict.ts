@@ -25,6 +25,8 @@ export interface DestinationFacts {
   readonly snapshotFailingMs: number;
   /** Message of the last error, while it is failing. */
   readonly error: string | undefined;
+  /** Files there that a scrub found damaged, and that are not mended. */
+  readonly damage?: string | undefined;
 }
 
 /** Measurements from which the health of a database is derived. Ages and durations are in milliseconds. */
@@ -59,8 +61,11 @@ export type Stage =
   | 'image'
   | 'send'
   | 'snapshot'
+  | 'files'
   | 'record'
-  | 'state file';
+  | 'state file'
+  /** Not derived from the facts here: the command line tool adds failed drills. */
+  | 'drill';
 
 /** One reason why a database is not healthy. */
 export interface Problem {
@@ -160,12 +165,13 @@ function findAtDestination(
     found.push(problem('send', message));
   }
   if (facts.snapshotFailingMs > stuckMs) {
-    const message = `has refused full snapshots for ${seconds(facts.snapshotFailingMs)}${why}`;
+    const message = `has failed to take a full snapshot for ${seconds(facts.snapshotFailingMs)}${why}`;
     found.push(problem('snapshot', message));
   } else if (facts.snapshotStalledMs > stuckMs) {
     const message = `has accepted no bytes of a full snapshot for ${seconds(facts.snapshotStalledMs)}`;
     found.push(problem('snapshot', message));
   }
+  if (facts.damage !== undefined) found.push(problem('files', facts.damage));
   return found;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Decodes pieces in worker threads or, for small restores, inline. Pieces may finish in any order.
+ * Decodes pieces in worker threads. Small pieces, and all pieces of small restores, are decoded
+ * inline. Pieces may finish in any order.
  */
 
 import { Thread, threadScript } from '../../threads/thread.ts';
@@ -31,15 +32,29 @@ export function createInlinePool({ descriptor }: DecoderSettings, slabs: Slabs):
   };
 }
 
+/**
+ * A message to a thread and back takes as long as decoding this many bytes. A backup without merged
+ * files has thousands of files that are smaller, one for each commit.
+ */
+const INLINE_PIECE_BYTES_MAX: number = 64 * 1024;
+
+/** Starts its threads with the first piece that is not small: a restore of small files needs none. */
 export function createThreadPool(
   settings: DecoderSettings,
   slabs: Slabs,
   count: number,
 ): DecoderPool {
-  const threads = Array.from({ length: count }, () => new DecoderThread(settings, slabs));
+  const inline = createInlinePool(settings, slabs);
+  let threads: readonly DecoderThread[] = [];
   return {
     /** Uses the thread with the fewest pieces: there are only a few more slabs than threads. */
-    decode: (piece) => threads.reduce((a, b) => (b.load < a.load ? b : a)).decode(piece),
+    async decode(piece) {
+      if (piece.end <= INLINE_PIECE_BYTES_MAX) return await inline.decode(piece);
+      if (threads.length === 0) {
+        threads = Array.from({ length: count }, () => new DecoderThread(settings, slabs));
+      }
+      return await threads.reduce((a, b) => (b.load < a.load ? b : a)).decode(piece);
+    },
     async close() {
       await Promise.all(threads.map((thread) => thread.close()));
     },

@@ -3,7 +3,7 @@
  */
 
 import { assert, isError } from '../../error.ts';
-import { createKernel } from '../../kernel/kernel.ts';
+import { threadKernel } from '../../kernel/kernel.ts';
 import { isFullImage } from '../../ltx/decoder.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
 import type { LocalFile } from '../../store/client.ts';
@@ -39,7 +39,7 @@ export async function openLocalFiles(
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map((file) => file.close()));
   };
-  const kernel = createKernel();
+  const kernel = threadKernel();
   const headers = new HeaderChain();
   const files: ReadLocalFile[] = [];
   let pages = 0;

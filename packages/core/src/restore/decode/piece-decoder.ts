@@ -3,12 +3,12 @@
  */
 
 import { ReplicationError } from '../../error.ts';
-import { createKernel, type Kernel } from '../../kernel/kernel.ts';
+import { type Kernel, threadKernel } from '../../kernel/kernel.ts';
 import type { Piece } from './messages.ts';
 import { writePages } from './write-pages.ts';
 
 export class PieceDecoder {
-  readonly #kernel: Kernel = createKernel();
+  readonly #kernel: Kernel = threadKernel();
   readonly #descriptor: number;
 
   /** `descriptor`: of the output file. */

@@ -28,11 +28,12 @@ export async function listAll(
   return files;
 }
 
-/** `headerOf` reads a file's own time. `moment` is the state of a timestamp. */
+/** `headerOf` reads a file's own time, unless `isLost`. `moment` is the state of a timestamp. */
 export async function toPlanTarget<File extends LTXFileInfo>(
   listed: readonly File[],
   target: RestoreTarget,
   headerOf: (file: File) => Promise<LTXHeader>,
+  isLost: (file: File) => boolean = () => false,
 ): Promise<{
   readonly target: PlanTarget;
   readonly moment: Moment | undefined;
@@ -41,7 +42,7 @@ export async function toPlanTarget<File extends LTXFileInfo>(
 }> {
   if (target.kind !== 'timestamp') return { target, moment: undefined, unreadable: new Map() };
   const { result: moment, unreadable } = await searchTimes(
-    (isAvoided) => planMoment(listed, target.at, isAvoided),
+    (isAvoided) => planMoment(listed, target.at, (file) => isAvoided(file) || isLost(file)),
     headerOf,
   );
   return { target: { kind: 'txid', txid: moment.txid }, moment, unreadable };
@@ -58,5 +59,29 @@ export async function readHeader(
     if (!isError(error) || !error.code.startsWith('LTX_')) throw error;
     const message = `read the header of ${describeFile(file)}: ${error.message}`;
     throw new UnusableFileError(error.code, message, [file], error);
+  }
+}
+
+/** Headers that were read from one listing of a destination: a survey and the restore after it need the same. */
+export class ListedHeaders {
+  readonly #client: ReplicaFiles;
+  /** By `describeFile`. */
+  readonly #headers = new Map<string, Promise<LTXHeader>>();
+
+  constructor(client: ReplicaFiles) {
+    this.#client = client;
+  }
+
+  /** UnusableFileError if the header cannot be decoded. */
+  async read(file: LTXFileInfo, signal: AbortSignal | undefined): Promise<LTXHeader> {
+    const name = describeFile(file);
+    const known = this.#headers.get(name) ?? readHeader(this.#client, file, signal);
+    this.#headers.set(name, known);
+    try {
+      return await known;
+    } catch (error) {
+      if (!(error instanceof UnusableFileError)) this.#headers.delete(name); // it may be read later
+      throw error;
+    }
   }
 }

@@ -10,7 +10,8 @@
  * keeps that of its newest input). A snapshot at level 9 has the time at which it was taken. That
  * is only an upper bound, and is used only if no other file ends with the same TXID.
  *
- * Header times rise with TXIDs as long as the writer's clock does, so a few probes are enough. If
+ * Header times rise with TXIDs as long as the writer's clock does, so a few headers are enough
+ * (probes.ts). If
  * that clock was wrong for a while, times.ts decides which of the times to trust. The state as of T
  * is then the last one with a trusted time at or before T. A later file without a trusted time is
  * left out, and `doubt` says so.
@@ -18,13 +19,12 @@
 
 import { ReplicationError } from '../../error.ts';
 import { reachableTXIDs } from '../../history/chain.ts';
-import { isGap, LEVEL_SNAPSHOT, timedStates, type TimedState } from '../../history/moments.ts';
+import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
+import { isGap, timedStates, type TimedState } from '../../history/moments.ts';
 import { formatTXID, type TXID } from '../../ltx/txid.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
+import { firstProbes, laterProbes } from './probes.ts';
 import { trustedTimes } from './times.ts';
-
-/** Headers read at once. Each round narrows the search 17-fold: 6,000 files take three or four. */
-const PROBES_PER_ROUND = 16;
 
 /** A state and its time. */
 export interface DatedState {
@@ -162,13 +162,14 @@ function* lastAtOrBefore<File extends LTXFileInfo>(
   times: KnownTimes<File>,
 ): TimeSearch<File, Search> {
   const known = new Map<number, Date>();
+  const files = points.map(({ file }) => file);
   for (;;) {
     const { low, high, doubt } = bracket(points, known, at);
     const unknown: number[] = [];
     for (let index = low + 1; index < high; index++) if (!known.has(index)) unknown.push(index);
     if (unknown.length === 0) return { index: low, doubt };
-    const probes = spread(unknown);
-    const dates = yield* times.of(probes.map((index) => (points[index] as TimedState<File>).file));
+    const probes = known.size === 0 ? firstProbes(files, unknown, at) : laterProbes(unknown);
+    const dates = yield* times.of(probes.map((index) => files[index] as File));
     for (const [place, index] of probes.entries()) known.set(index, dates[place] as Date);
   }
 }
@@ -226,16 +227,6 @@ function doubtOf({ txid }: Pick<TimedState, 'txid'>, time: Date): string {
   return (
     `file times contradict each other: TXID ${formatTXID(txid)} is dated ${time.toISOString()}, which ` +
     "does not fit the files around it; the writer's clock was wrong for a while; to choose a state by number, use -txid"
-  );
-}
-
-/** Up to PROBES_PER_ROUND of the indexes, evenly spread. */
-function spread(indexes: readonly number[]): readonly number[] {
-  if (indexes.length <= PROBES_PER_ROUND) return indexes;
-  const step = (indexes.length + 1) / (PROBES_PER_ROUND + 1);
-  return Array.from(
-    { length: PROBES_PER_ROUND },
-    (_, i) => indexes[Math.round(step * (i + 1)) - 1] as number,
   );
 }
 

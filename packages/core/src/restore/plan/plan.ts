@@ -136,7 +136,8 @@ function unreachable(
   const max = highest(files);
   if (txid > max) {
     return outOfRange(
-      `TXID ${formatTXID(txid)} is not stored: the highest TXID listed is ${formatTXID(max)}`,
+      `TXID ${formatTXID(txid)} is not stored: the highest TXID listed is ${formatTXID(max)}; ` +
+        '"sluice history" shows what can be restored',
     );
   }
   if (below === undefined) {

@@ -11,7 +11,7 @@ import {
   type TimedState,
 } from '../../history/moments.ts';
 import type { ErrorCode } from '../../error.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
+import type { LTXFileInfo, ListFilesOptions, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
 import { listAll, readHeader } from './listing.ts';
 import {
@@ -33,6 +33,8 @@ export interface HistoryOptions {
   readonly until?: Date | undefined;
   /** Single states to report, newest first. Default 0. */
   readonly momentsMax?: number | undefined;
+  /** Default 'refused': a backup of Litestream 0.3 alone is an error. */
+  readonly generations?: ListFilesOptions['generations'];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -90,7 +92,7 @@ export async function readHistory(
   options: HistoryOptions = {},
 ): Promise<HistoryReport | undefined> {
   const { signal } = options;
-  const files = await listAll(client, signal);
+  const files = await listAll(client, signal, options.generations);
   if (files.length === 0) return undefined;
   const { result, unreadable } = await searchTimes(
     (isAvoided) => reportHistory(files, options, isAvoided),

@@ -3,12 +3,12 @@
  * headers.
  */
 
+import { systemClock, type Clock } from '../../clock.ts';
 import { isError, ReplicationError } from '../../error.ts';
-import { readFileChecksum } from '../../ltx/file.ts';
 import type { TXID } from '../../ltx/txid.ts';
-import { rangesOf } from '../../replica/ranges.ts';
+import { readStoredChecksum } from '../../replica/file-checksum.ts';
 import type { LTXFileInfo, ListFilesOptions, ReplicaFiles } from '../../replica/replica.ts';
-import { listAll, readHeader, type RestoreTarget, toPlanTarget } from './listing.ts';
+import { listAll, ListedHeaders, type RestoreTarget, toPlanTarget } from './listing.ts';
 import { InGapError } from './moment.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
@@ -21,25 +21,31 @@ export interface NewestFile {
   readonly at: Date;
 }
 
+/** One listing of a replica. */
+export interface ListedFiles {
+  readonly listed: readonly LTXFileInfo[];
+  /** Those of this listing that were read. */
+  readonly headers: ListedHeaders;
+  readonly listedInMs: number;
+}
+
 export type Survey =
   /** The listing has no files. */
   | { readonly kind: 'empty' }
-  | {
+  | (ListedFiles & {
       readonly kind: 'restorable';
       readonly plan: RestorePlan;
       readonly newest: NewestFile;
-      readonly listed: readonly LTXFileInfo[];
-    }
+    })
   /** There are files, but they do not lead to the target. */
-  | {
+  | (ListedFiles & {
       readonly kind: 'unusable';
       readonly error: ReplicationError;
       /** The newest of all files; undefined if it cannot be read either. */
       readonly newest: NewestFile | undefined;
       /** The last state before the gap, if the target is a time in a gap. */
       readonly beforeGap: NewestFile | undefined;
-      readonly listed: readonly LTXFileInfo[];
-    };
+    });
 
 /** Errors are those of the destination: it could not be read. */
 export async function surveyReplica(
@@ -47,21 +53,25 @@ export async function surveyReplica(
   target: RestoreTarget,
   signal?: AbortSignal,
   generations?: ListFilesOptions['generations'],
+  clock: Clock = systemClock,
 ): Promise<Survey> {
+  const startedAt = clock.monotonic();
   const listed = await listUnlessNew(client, signal, generations);
   if (listed.length === 0) return { kind: 'empty' };
+  const headers = new ListedHeaders(client);
+  const files = { listed, headers, listedInMs: clock.monotonic() - startedAt };
   try {
-    const found = await toPlanTarget(listed, target, (file) => readHeader(client, file, signal));
+    const found = await toPlanTarget(listed, target, (file) => headers.read(file, signal));
     const isAvoided = (file: LTXFileInfo): boolean => found.unreadable.has(file);
     const plan = planRestore(listed, found.target, { moment: found.moment, isAvoided });
-    const newest = await readNewest(client, listed, plan.txid, signal);
-    return { kind: 'restorable', plan, newest, listed };
+    const newest = await readNewest(headers, listed, plan.txid, signal);
+    return { kind: 'restorable', plan, newest, ...files };
   } catch (error) {
     if (!isContentError(error)) throw error;
-    const newest = await readHighest(client, listed, signal);
+    const newest = await readHighest(headers, listed, signal);
     const gap = [error, error.cause].find((each) => each instanceof InGapError);
-    const beforeGap = gap && (await describeBefore(client, gap, signal));
-    return { kind: 'unusable', error, newest, beforeGap, listed };
+    const beforeGap = gap && (await describeBefore(headers, gap, signal));
+    return { kind: 'unusable', error, newest, beforeGap, ...files };
   }
 }
 
@@ -82,19 +92,20 @@ export async function includesState(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const { file } = part.newest;
+  const isEncrypted = [whole, part].some(({ client }) => client.encrypted !== undefined);
   const same = whole.listed.find(
     ({ level, minTXID, maxTXID, sizeBytes }) =>
       level === file.level &&
       minTXID === file.minTXID &&
       maxTXID === file.maxTXID &&
-      sizeBytes === file.sizeBytes,
+      (isEncrypted || sizeBytes === file.sizeBytes),
   );
   if (same === undefined) return false;
   const [a, b] = await Promise.all([
-    readFileChecksum(rangesOf(whole.client, same, signal), same.sizeBytes),
-    readFileChecksum(rangesOf(part.client, file, signal), file.sizeBytes),
+    readStoredChecksum(whole.client, same, signal),
+    readStoredChecksum(part.client, file, signal),
   ]);
-  return a === b;
+  return a.sizeBytes === b.sizeBytes && a.checksum === b.checksum;
 }
 
 /**
@@ -117,7 +128,7 @@ async function listUnlessNew(
  * Of the files that end with `txid`, the lowest level was written first and has the commit's time.
  */
 async function readNewest(
-  client: ReplicaFiles,
+  headers: ListedHeaders,
   listed: readonly LTXFileInfo[],
   txid: TXID,
   signal: AbortSignal | undefined,
@@ -126,7 +137,7 @@ async function readNewest(
   let failure: unknown;
   for (const file of ends.sort((a, b) => a.level - b.level)) {
     try {
-      const { nodeID: lineage, timestampMs } = await readHeader(client, file, signal);
+      const { nodeID: lineage, timestampMs } = await headers.read(file, signal);
       return { file, txid, lineage, at: new Date(timestampMs) };
     } catch (error) {
       if (!isContentError(error)) throw error;
@@ -137,13 +148,13 @@ async function readNewest(
 }
 
 async function readHighest(
-  client: ReplicaFiles,
+  headers: ListedHeaders,
   listed: readonly LTXFileInfo[],
   signal: AbortSignal | undefined,
 ): Promise<NewestFile | undefined> {
   const { maxTXID } = listed.reduce((a, b) => (b.maxTXID > a.maxTXID ? b : a));
   try {
-    return await readNewest(client, listed, maxTXID, signal);
+    return await readNewest(headers, listed, maxTXID, signal);
   } catch (error) {
     if (isContentError(error)) return undefined;
     throw error;
@@ -152,11 +163,11 @@ async function readHighest(
 
 /** The search for the time has read this header before. */
 async function describeBefore(
-  client: ReplicaFiles,
+  headers: ListedHeaders,
   { before }: InGapError,
   signal: AbortSignal | undefined,
 ): Promise<NewestFile> {
-  const { nodeID: lineage } = await readHeader(client, before.file, signal);
+  const { nodeID: lineage } = await headers.read(before.file, signal);
   return { ...before, lineage };
 }
 

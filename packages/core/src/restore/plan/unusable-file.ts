@@ -21,8 +21,9 @@ export class UnusableFileError extends ReplicationError {
 
 /** Adds the file's name to an error about its bytes; returns other errors unchanged. */
 export function toUnusableFileError(file: LTXFileInfo, error: unknown): unknown {
-  if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnusableFileError)
-    return error;
+  if (!isError(error) || error instanceof UnusableFileError) return error;
+  // Also of an encrypted file whose first bytes are damaged.
+  if (!error.code.startsWith('LTX_') && error.code !== 'REPLICA_NO_IDENTITY') return error;
   const message = `${describeFile(file)}: ${error.message}`;
   return new UnusableFileError(error.code, message, [file], error);
 }

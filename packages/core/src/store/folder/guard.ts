@@ -10,6 +10,7 @@ import { bodyFromBytes, readBytes } from '../body.ts';
 import type { ConnectContext } from '../backend.ts';
 import {
   CLOSE_MS_MAX,
+  type EmptyRoot,
   type GetOptions,
   type ObjectBody,
   type ObjectInfo,
@@ -64,6 +65,7 @@ interface FolderCall {
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
   readonly root?: string | undefined;
+  readonly emptyRoot?: EmptyRoot | undefined;
 }
 
 /** Steps that all backends of files in folders share: lists, reads, writes and deletes below a root folder. */
@@ -84,7 +86,11 @@ export class FolderGuard<Entry extends FolderEntry> {
   }
 
   async *list(call: FolderCall, options: WalkOptions): AsyncGenerator<ObjectInfo, void, undefined> {
-    if ((await this.#look(call, 'once')) === 'not-yet') return;
+    if (call.emptyRoot === 'accept') this.#forgetMarker(call);
+    if ((await this.#look(call, 'once')) === 'not-yet') {
+      this.#checkExpected(call);
+      return;
+    }
     const steps: WalkSteps<Entry> = {
       foldersAtOnce: this.#steps.foldersAtOnce,
       readFolder: (path) => this.run(call, () => this.#steps.readFolder(path)),
@@ -97,7 +103,9 @@ export class FolderGuard<Entry extends FolderEntry> {
       yield info;
     }
     // The folders may be missing because the disk is: check the root again.
-    if (isEmpty) await this.#look(call, 'again');
+    if (!isEmpty) return;
+    await this.#look(call, 'again');
+    this.#checkExpected(call);
   }
 
   async get(
@@ -231,6 +239,19 @@ export class FolderGuard<Entry extends FolderEntry> {
     const found = await this.#calls.run(call.signal, () => state.root.look(call.what));
     state.foundOnConnection = found === 'there' ? this.#steps.connection?.() : undefined;
     return found;
+  }
+
+  #checkExpected(call: FolderCall): void {
+    const { root } = this.#stateOf(call);
+    if (call.emptyRoot === 'refuse' && !root.isMarked) throw root.emptied(call.what);
+  }
+
+  #forgetMarker(call: FolderCall): void {
+    const state = this.#stateOf(call);
+    state.root.forgetMarker();
+    state.foundOnConnection = undefined;
+    state.preparedOnConnection = undefined;
+    this.#known.clear(); // its folders may be missing too
   }
 
   /** Makes sure that the root is ours: once per connection, and for each new folder. */

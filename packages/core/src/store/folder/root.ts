@@ -11,6 +11,9 @@
  *  exists       same     yes            read                         read, written
  *  exists       another  yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
  *
+ * The caller of a listing may say more (EmptyRoot): that it has written there before, although this process has not
+ * seen the marker; or that a known marker does not count any more.
+ *
  * (*) The error has `isNew` if the parent folder exists.
  *
  * A root without a marker is always DESTINATION_NOT_FOUND if its disk is known to be unmounted.
@@ -68,6 +71,24 @@ export class Root {
     throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
   }
 
+  /** Whether the marker was there when it was last looked for. */
+  get isMarked(): boolean {
+    return this.#marker !== undefined;
+  }
+
+  /** The marker that is found next is the right one, and there may be none. */
+  forgetMarker(): void {
+    this.#marker = undefined;
+  }
+
+  /** The error of an empty folder without a marker, to which files were written before. */
+  emptied(what: string): ReplicationError {
+    return this.#notFound(
+      what,
+      'there are neither files nor its marker (.sluice-root), although files were written there',
+    );
+  }
+
   /** Makes sure that the root exists, is the known one, and has a marker. */
   async prepare(what: string): Promise<void> {
     this.checkWritable(what);
@@ -119,7 +140,11 @@ export class Root {
   }
 
   #notFound(what: string, why: string, details: ErrorDetails = {}): ReplicationError {
-    const message = `${what}: ${why}: is the disk of ${this.path} mounted?`;
+    const again =
+      this.#access === 'read'
+        ? ''
+        : ' If its files are gone for good, "sluice reseed NAME" lets a full snapshot be sent there';
+    const message = `${what}: ${why}: is the disk of ${this.path} mounted?${again}`;
     return new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message, details);
   }
 }

@@ -14,7 +14,7 @@
 import { setMaxListeners } from 'node:events';
 
 import { assert, ReplicationError } from '../../error.ts';
-import { abortable, inTime, linkSignals, untilAborted } from '../abort.ts';
+import { abortable, inTime, linkSignals, onAbort, untilAborted } from '../abort.ts';
 import {
   CLOSE_MS_MAX,
   type CallOptions,
@@ -38,15 +38,17 @@ export const GRACE_MS = 900;
 /** Options of `checked`. */
 export interface CheckedOptions {
   readonly clock?: TimerClock | undefined;
+  /** When it aborts, all calls reject with its reason. */
+  readonly broken?: AbortSignal | undefined;
 }
 
 /** Wraps a client so that it keeps the guarantees at the top of this file. */
 export function checked(
   client: ReplicaClient,
-  { clock = systemTimers }: CheckedOptions = {},
+  { clock = systemTimers, broken }: CheckedOptions = {},
 ): ReplicaClient {
   const { name, layout, capabilities } = client;
-  const guard = new Guard(name, clock);
+  const guard = new Guard(name, clock, broken);
   return {
     name,
     layout,
@@ -122,10 +124,11 @@ class Guard {
   readonly #clock: TimerClock;
   readonly #closing = new AbortController();
 
-  constructor(name: string, clock: TimerClock) {
+  constructor(name: string, clock: TimerClock, broken: AbortSignal | undefined) {
     this.#name = name;
     this.#clock = clock;
     setMaxListeners(0, this.#closing.signal); // one for each call in flight
+    onAbort([broken], (reason) => this.#closing.abort(reason));
   }
 
   get closing(): AbortSignal {

@@ -35,9 +35,10 @@ export function complete(client: ReplicaClient): ReplicaClient {
       }
       const what = describeCall.delete(name, keys);
       const parts = chunksOf(keys, deleteMax);
-      const failures = await deleteEach(parts, DELETES_AT_ONCE, options?.signal, (part) =>
-        client.delete(part, options),
-      );
+      const failures = await deleteEach(parts, DELETES_AT_ONCE, options?.signal, async (part) => {
+        options?.mayBegin?.();
+        await client.delete(part, options);
+      });
       if (failures.length > 0) throw deleteError(what, failures);
     },
   };

@@ -1,6 +1,6 @@
 /** Common parts of the wrappers of a client. */
 
-import { isError, messageOf, ReplicationError } from '../../error.ts';
+import { isBrokenInvariant, isError, messageOf, ReplicationError } from '../../error.ts';
 import type { ReplicaClient } from '../client.ts';
 
 /** All members of a client, bound to it. A wrapper overrides some of them. */
@@ -38,7 +38,7 @@ export function forwardIf<Name extends Optional>(
 export function toReplicationError(what: string, error: unknown): unknown {
   if (isError(error)) return error;
   // A broken invariant is a bug, not a problem of the destination: do not hide it.
-  if (error instanceof TypeError && error.message.startsWith('invariant broken')) return error;
+  if (isBrokenInvariant(error)) return error;
   const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : '';
   const message = [messageOf(error), cause].filter((text) => text !== '').join(': ');
   return new ReplicationError('REPLICA_UNKNOWN', `${what}: ${message}`, { cause: error });

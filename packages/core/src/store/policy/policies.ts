@@ -11,6 +11,8 @@ import { retry } from './retry.ts';
 export interface PolicyOptions extends Partial<Omit<RetryPolicy, 'slots'>> {
   /** Maximum number of concurrent calls, for all replicas together. Default CALLS_MAX. */
   readonly callsMax?: number | undefined;
+  /** When it aborts, all calls reject with its reason. */
+  readonly broken?: AbortSignal | undefined;
 }
 
 export interface PolicedClients {
@@ -22,9 +24,9 @@ export interface PolicedClients {
 /** Wraps a client of a backend with checks, retries and a limit on concurrent calls. */
 export function withPolicies(
   bare: ReplicaClient,
-  { callsMax = CALLS_MAX, ...options }: PolicyOptions = {},
+  { callsMax = CALLS_MAX, broken, ...options }: PolicyOptions = {},
 ): PolicedClients {
   const policy = retryPolicy({ ...options, slots: new Semaphore(callsMax) });
-  const unsettled = checked(retry(complete(bare), policy), { clock: policy.clock });
+  const unsettled = checked(retry(complete(bare), policy), { clock: policy.clock, broken });
   return { client: settleConflicts(unsettled), unsettled };
 }

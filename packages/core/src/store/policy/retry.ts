@@ -7,7 +7,7 @@
  */
 
 import { abortable, linkSignals } from '../abort.ts';
-import type { ObjectBody, ObjectInfo, PutOptions, ReplicaClient } from '../client.ts';
+import type { CallOptions, ObjectBody, ObjectInfo, PutOptions, ReplicaClient } from '../client.ts';
 import { describeRange } from '../describe.ts';
 import { Attempts, silenceError, type RetryPolicy } from './attempts.ts';
 import { GRACE_MS } from './checked.ts';
@@ -29,19 +29,19 @@ export function retry(client: ReplicaClient, policy: RetryPolicy): ReplicaClient
     put: (key, body, options) => putWithRetry(client, key, body, options ?? {}, policy),
     async delete(keys, options = {}) {
       const what = describeCall.delete(name, keys);
-      await callWithRetry(what, policy, options.signal, (signal) =>
+      await callWithRetry(what, policy, options, (signal) =>
         client.delete(keys, { ...options, signal }),
       );
     },
     ...forwardIf(client, 'copy', (copy) => async (from, to, options = {}) => {
       const what = describeCall.copy(name, from, to);
-      return await callWithRetry(what, policy, options.signal, (signal) =>
+      return await callWithRetry(what, policy, options, (signal) =>
         copy(from, to, { ...options, signal }),
       );
     }),
     ...forwardIf(client, 'openLocal', (open) => async (key, options = {}) => {
       const what = describeCall.get(name, key);
-      return await callWithRetry(what, policy, options.signal, (signal) =>
+      return await callWithRetry(what, policy, options, (signal) =>
         open(key, { ...options, signal }),
       );
     }),
@@ -52,16 +52,44 @@ export function retry(client: ReplicaClient, policy: RetryPolicy): ReplicaClient
 async function callWithRetry<T>(
   what: string,
   policy: RetryPolicy,
-  signal: AbortSignal | undefined,
+  { signal, mayBegin }: CallOptions,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const attempts = new Attempts(policy, what, signal);
+  const guarded = new Guarded(mayBegin);
   for (;;) {
     try {
-      return await callOnce(what, policy, signal, call);
+      return await callOnce(what, policy, signal, async (linked) => {
+        guarded.check();
+        return await call(linked);
+      });
     } catch (error) {
+      guarded.throwIfRefused();
       await attempts.afterFailure(error);
     }
+  }
+}
+
+/** `mayBegin` of a call. What it throws is not an answer of the server, so the call is not repeated. */
+class Guarded {
+  readonly #mayBegin: CallOptions['mayBegin'];
+  #refusal: { readonly error: unknown } | undefined;
+
+  constructor(mayBegin: CallOptions['mayBegin']) {
+    this.#mayBegin = mayBegin;
+  }
+
+  check(): void {
+    try {
+      this.#mayBegin?.();
+    } catch (error) {
+      this.#refusal = { error };
+      throw error;
+    }
+  }
+
+  throwIfRefused(): void {
+    if (this.#refusal !== undefined) throw this.#refusal.error;
   }
 }
 
@@ -75,14 +103,20 @@ async function putWithRetry(
 ): Promise<ObjectInfo> {
   const what = describeCall.put(client.name, key);
   const attempts = new Attempts(policy, what, options.signal);
+  const guarded = new Guarded(options.mayBegin);
   for (;;) {
     let watched: WatchedBody | undefined;
     try {
       return await callOnce(what, policy, options.signal, async (signal, onProgress) => {
-        watched = new WatchedBody(body, what, onProgress);
+        guarded.check();
+        watched = new WatchedBody(body, what, () => {
+          guarded.check();
+          onProgress();
+        });
         return await client.put(key, watched, { ...options, signal });
       });
     } catch (error) {
+      guarded.throwIfRefused();
       if (watched?.failure !== undefined) throw watched.failure.error;
       await attempts.afterFailure(error);
     }

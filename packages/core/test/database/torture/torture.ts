@@ -3,19 +3,15 @@
  * everything stops, and the page map of the staged files is compared with the database.
  */
 
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { DATABASE_DEFAULTS } from '../../../src/database/options.ts';
 import { formatTXID } from '../../../src/ltx/txid.ts';
 import { CORE_SRC } from '../../support/mutant.ts';
 import { randomFrom, type Random } from '../../support/random.ts';
-import type { HostCommand, HostReply } from './host.ts';
+import { Host, type Staged, Writer } from './host-process.ts';
 import { PageMap } from './page-map.ts';
 import { BulkLoad, replaceDatabase } from './replace.ts';
 
@@ -35,8 +31,10 @@ export interface TortureOptions {
 export type Away = 'replace' | 'load' | 'nothing';
 
 export interface TortureReport {
-  /** The first round whose page map differed from the database, and the difference. */
-  readonly broken: { readonly round: number; readonly why: string } | undefined;
+  /** The first round whose page map differed from the database, and the difference, with the events before it. */
+  readonly broken:
+    | { readonly round: number; readonly why: string; readonly story: readonly string[] }
+    | undefined;
   readonly rounds: number;
   readonly kills: number;
   readonly resumed: number;
@@ -48,8 +46,8 @@ export interface TortureReport {
   readonly increments: number;
 }
 
-const FAILURE_MS_MAX = 5_000;
-const REOPENED_MS_MAX = 10_000;
+/** Events that are kept for the report of a failure: those of the last rounds. */
+const STORY_MAX = 60;
 /**
  * Part of the error after a writer is killed during a checkpoint, which cannot be told from a foreign
  * write. Then the database is opened again, and an image is taken.
@@ -59,7 +57,6 @@ const KILLED_CHECKPOINT = 'but not by a completed checkpoint';
 const STATES_MAX = 4;
 /** Rows of 20,000 bytes each: several times the size of the tail in host.ts. */
 const BULK_ROWS = 40;
-const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 export async function torture(options: TortureOptions): Promise<TortureReport> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-torture-'));
@@ -79,6 +76,7 @@ class Torture {
   readonly #map = new PageMap();
   #host: Host | undefined;
   readonly #applied = new Set<string>();
+  #story: string[] = [];
   #kills = 0;
   #resumed = 0;
   readonly #compared = { starts: 0, pages: 0 };
@@ -96,8 +94,9 @@ class Torture {
     this.#create();
     let broken: TortureReport['broken'];
     for (let round = 1; round <= this.#options.rounds && broken === undefined; round++) {
-      const why = await this.#round();
-      if (why !== undefined) broken = { round, why };
+      this.#note(`round ${round}`);
+      const why = await this.#round().catch((error: unknown) => this.#rethrow(error));
+      if (why !== undefined) broken = { round, why, story: this.#story };
       this.#options.onRound?.(round, why ?? 'equal');
     }
     return {
@@ -117,6 +116,15 @@ class Torture {
     await this.#host?.kill();
   }
 
+  readonly #note = (what: string): void => {
+    this.#story = [...this.#story, what].slice(-STORY_MAX);
+  };
+
+  #rethrow(error: unknown): never {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new Error(`${what}; last events: ${this.#story.join(' | ')}`, { cause: error });
+  }
+
   #create(): void {
     const db = new Database(this.#path);
     db.pragma(`page_size=${this.#options.pageSize}`);
@@ -129,7 +137,9 @@ class Torture {
   async #round(): Promise<string | undefined> {
     const random = this.#random;
     const host = this.#host ?? (await this.#startHost());
-    const writers = Array.from({ length: random.int(1, 3) }, () => this.#startWriter());
+    const writers = Array.from({ length: random.int(1, 3) }, () =>
+      Writer.start(this.#path, random.int(0, 2 ** 31)),
+    );
     await sleep(random.int(30, 400));
     const isOften = this.#options.images === 'often';
     if (random.chance(isOften ? 1 : 0.25)) host.send({ kind: 'snapshot' });
@@ -138,6 +148,7 @@ class Torture {
     if (random.chance(0.4)) {
       await sleep(random.int(0, 200));
       await host.kill();
+      this.#note('killed');
       killed = true;
       this.#kills += 1;
       if (random.chance(0.5)) await sleep(random.int(0, 150)); // only the application runs
@@ -148,15 +159,18 @@ class Torture {
       await sleep(random.int(0, 300));
       killed = false;
     }
-    for (const writer of writers) await kill(await writer);
+    const endings = [];
+    for (const writer of writers) endings.push(await (await writer).kill());
+    this.#note(`${writers.length} writers killed`);
     if (killed) await this.#startHost();
-    const why = await this.#compare();
+    const why = endings.find((ending) => ending !== undefined) ?? (await this.#compare());
     const { away } = this.#options;
     if (why !== undefined || (away === undefined && random.chance(0.7))) return why;
     const next = away ?? random.pick(['replace', 'load', 'nothing']);
     const how = random.pick(['clean', 'clean', 'killed'] as const);
     if (next === 'load') return await this.#loadAround(how);
     await this.#end(how);
+    this.#note(`away: ${next}`);
     if (next === 'replace') replaceDatabase(this.#path, random);
     if (random.chance(0.5)) await this.#startHost();
     return undefined;
@@ -186,6 +200,7 @@ class Torture {
   async #end(how: 'clean' | 'killed'): Promise<void> {
     const host = this.#host;
     this.#host = undefined;
+    this.#note(`end: ${how}`);
     if (how === 'clean') await host?.close();
     await host?.kill();
   }
@@ -244,147 +259,19 @@ class Torture {
   }
 
   async #startHost(): Promise<Host> {
-    const host = new Host(this.#path, this.#options.src ?? CORE_SRC, this.#applied, (changed) => {
-      this.#compared.starts += 1;
-      this.#compared.pages += changed;
+    const host = new Host({
+      database: this.#path,
+      src: this.#options.src ?? CORE_SRC,
+      applied: this.#applied,
+      onCompared: (changed) => {
+        this.#compared.starts += 1;
+        this.#compared.pages += changed;
+      },
+      note: this.#note,
     });
     this.#host = host;
     const proved = await host.opened;
     if (proved === 'resumed') this.#resumed += 1;
     return host;
   }
-
-  async #startWriter(): Promise<ChildProcess> {
-    const seed = String(this.#random.int(0, 2 ** 31));
-    const writer = fork(path.join(HERE, 'writer.mjs'), [this.#path, seed], { stdio: 'inherit' });
-    await once(writer, 'message');
-    return writer;
-  }
-}
-
-interface Staged {
-  readonly content: 'increment' | 'image' | 'snapshot';
-  readonly path: string;
-  readonly txid: bigint;
-}
-
-class Host {
-  readonly #child: ChildProcess;
-  readonly opened: Promise<'resumed' | 'imaged'>;
-  #staged: Staged[] = [];
-  #calls = new Map<number, (txid: bigint | undefined) => void>();
-  #nextCall = 0;
-  #failures: string[] = [];
-  #openings = 0;
-
-  constructor(
-    database: string,
-    src: string,
-    applied: ReadonlySet<string>,
-    onCompared: (changed: number) => void,
-  ) {
-    const options = {
-      ...DATABASE_DEFAULTS,
-      path: database,
-      metaPath: path.join(path.dirname(database), '.app.db-sluice'),
-      syncIntervalMs: 50,
-      minCheckpointPageCount: 50,
-    };
-    this.#child = fork(path.join(HERE, 'host.ts'), [src, JSON.stringify(options)]);
-    let opened: (how: 'resumed' | 'imaged') => void = () => undefined;
-    this.opened = new Promise((resolve) => {
-      opened = resolve;
-    });
-    this.#child.on('message', (text: string) => {
-      const reply = JSON.parse(text) as HostReply;
-      if (reply.kind === 'reply') {
-        this.#calls.get(reply.call)?.(reply.txid === undefined ? undefined : BigInt(reply.txid));
-        this.#calls.delete(reply.call);
-        return;
-      }
-      const { event } = reply;
-      if (event.kind === 'opened') opened(event.proved === undefined ? 'imaged' : 'resumed');
-      if (event.kind === 'compared') onCompared(event.changed);
-      if (event.kind === 'failed') this.#failures.push(event.message);
-      if (event.kind === 'opened') {
-        this.#openings += 1;
-        const files = event.staged.map(({ file }) => file.path);
-        this.#recover(files, applied);
-      }
-      if (event.kind === 'staged') {
-        const txid = BigInt(event.file.maxTXID);
-        this.#staged.push({ content: event.content, path: event.file.path, txid });
-      }
-    });
-    this.#child.on('exit', () => {
-      for (const resolve of this.#calls.values()) resolve(undefined);
-      this.#calls.clear();
-    });
-  }
-
-  /** Adds files that were staged before a kill without an event. */
-  #recover(files: readonly string[], applied: ReadonlySet<string>): void {
-    for (const file of files) {
-      if (applied.has(file) || this.#staged.some(({ path: known }) => known === file)) continue;
-      const txid = BigInt(`0x${path.basename(file).slice(0, 16)}`);
-      this.#staged.push({ content: 'increment', path: file, txid });
-    }
-  }
-
-  send(command: HostCommand): void {
-    if (this.#child.connected) this.#child.send(command);
-  }
-
-  async sync(): Promise<bigint | undefined> {
-    return await this.#call('sync');
-  }
-
-  async close(): Promise<void> {
-    await this.#call('close');
-  }
-
-  /** Message of the last failure. It is reported after the database was closed. */
-  async failure(): Promise<string> {
-    const deadline = Date.now() + FAILURE_MS_MAX;
-    while (this.#failures.length === 0 && Date.now() < deadline) await sleep(10);
-    return this.#failures.at(-1) ?? 'no failure was reported';
-  }
-
-  /** After a failure with `reason`, waits until the database is opened again, and syncs. */
-  async syncOnceReopened(reason: string): Promise<bigint | undefined> {
-    const openings = this.#openings;
-    const why = await this.failure();
-    if (!why.includes(reason)) return undefined;
-    this.#failures = [];
-    const deadline = Date.now() + REOPENED_MS_MAX;
-    while (this.#openings === openings && Date.now() < deadline) await sleep(10);
-    return await this.sync();
-  }
-
-  async #call(kind: 'sync' | 'close'): Promise<bigint | undefined> {
-    const call = this.#nextCall++;
-    const answer = new Promise<bigint | undefined>((resolve) => this.#calls.set(call, resolve));
-    this.send({ kind, call });
-    return await answer;
-  }
-
-  /** Staged files in TXID order. A snapshot comes after the file with its TXID. */
-  takeStaged(): Staged[] {
-    const rank = ({ txid, content }: Staged): bigint =>
-      txid * 2n + (content === 'snapshot' ? 1n : 0n);
-    const staged = this.#staged.toSorted((a, b) => Number(rank(a) - rank(b)));
-    this.#staged = [];
-    return staged;
-  }
-
-  async kill(): Promise<void> {
-    await kill(this.#child);
-  }
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
 }

@@ -1,0 +1,41 @@
+/** sluice info: describes the running replicators of the configured databases. */
+
+import { isError } from '@sluice/core';
+import type { Arguments } from '../args.ts';
+import { askAll, findFollowed } from '../controlling/followed.ts';
+import { readTimeoutMs } from '../controlling/flags.ts';
+import type { InfoAnswer } from '../controlling/protocol.ts';
+import { describeError } from '../describe-error.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import { printJSON, printTable, type Shell } from '../shell.ts';
+
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const timeoutMs = readTimeoutMs(args, 'info');
+  const databases = await findFollowed(args, shell);
+  const { answers, errors } = await askAll<InfoAnswer>(databases, { command: 'info', timeoutMs });
+  const unexpected = errors.find((error) => !isError(error, 'NOT_RUNNING'));
+  if (unexpected !== undefined) throw unexpected;
+  // One process answers for each of its databases.
+  const processes = new Map(answers.map((answer) => [answer.pid, answer]));
+  const [first, ...others] = errors;
+  if (processes.size === 0 && first !== undefined) throw first;
+  if (args.has('json')) printJSON(shell, [...processes.values()]);
+  else for (const info of processes.values()) print(info, shell);
+  if (first === undefined) return EXIT_CODES.ok;
+  for (const error of others) shell.stderr.write(`${describeError(error)}\n`);
+  throw first;
+}
+
+function print({ version, pid, started_at: since, databases }: InfoAnswer, shell: Shell): void {
+  shell.stdout.write(`sluice ${version}, process ${pid}, since ${since}\n`);
+  printTable(
+    shell,
+    ['  database', 'state', 'txid', 'healthy'],
+    databases.map(({ path, state, txid, healthy }) => [
+      `  ${path}`,
+      state,
+      txid ?? '-',
+      healthy ? 'yes' : 'no',
+    ]),
+  );
+}

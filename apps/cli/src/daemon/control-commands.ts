@@ -1,0 +1,75 @@
+/** The commands that a running replicator accepts through the control socket of each database. */
+
+import type { ControlCommands, DatabaseStatus, Replicator } from '@sluice/core';
+import { ReplicationError } from '@sluice/core/backend';
+import {
+  type InfoAnswer,
+  parseReseedInput,
+  parseSyncInput,
+  type ReseedAnswer,
+  type SyncAnswer,
+  type SyncInput,
+} from '../controlling/protocol.ts';
+
+/** What `info` says about this process. */
+export interface ProcessInfo {
+  readonly version: string;
+  readonly startedAt: Date;
+}
+
+/** The table of commands for the database at `path`. */
+export function controlCommands(
+  replicator: Replicator,
+  path: string,
+  info: ProcessInfo,
+): ControlCommands {
+  return {
+    sync: (input, signal) => sync(replicator, path, parseSyncInput(input), signal),
+    reseed: async (input): Promise<ReseedAnswer> =>
+      await replicator.execute({ kind: 'reseed', path, ...parseReseedInput(input) }),
+    info: async () => describe(replicator, info),
+  };
+}
+
+async function sync(
+  replicator: Replicator,
+  path: string,
+  { min, timeout_ms: timeoutMs }: SyncInput,
+  signal: AbortSignal,
+): Promise<SyncAnswer> {
+  if (min !== undefined) {
+    const report = await replicator.database(path).durable({ min, timeoutMs, signal });
+    return { path, status: 'synced', ...report };
+  }
+  const { txid } = await replicator.execute({ kind: 'sync', path });
+  const { destinations, state, error } = await replicator.execute({ kind: 'status', path });
+  if (txid === undefined) throw notFollowed(path, state, error);
+  const staged = txid.toString(16).padStart(16, '0');
+  const holders = destinations.filter((each) => each.txid !== undefined && each.txid >= staged);
+  const names = holders.map(({ name }) => name);
+  return { path, status: 'synced_local', txid: staged, destinations: names };
+}
+
+function notFollowed(
+  path: string,
+  state: DatabaseStatus['state'],
+  error: DatabaseStatus['error'],
+): ReplicationError {
+  const why = error === undefined ? '' : ` (${error.message})`;
+  return new ReplicationError(
+    'DATABASE_BUSY',
+    `sync ${path}: it is not followed at present, but ${state}${why}; try again, and see "sluice status"`,
+  );
+}
+
+function describe(replicator: Replicator, { version, startedAt }: ProcessInfo): InfoAnswer {
+  const databases = replicator.status();
+  return {
+    version,
+    pid: process.pid,
+    started_at: startedAt.toISOString(),
+    uptime_seconds: Math.round(process.uptime()),
+    database_count: databases.length,
+    databases: databases.map(({ path, state, txid, healthy }) => ({ path, state, txid, healthy })),
+  };
+}

@@ -1,0 +1,339 @@
+/**
+ * Scrubs the destinations while the replicator runs: reads every file again, slowly, and has damaged ones mended by
+ * a repair from the other destinations, or by a full snapshot.
+ *
+ * One slice of one destination at a time, within its rate. An error of a destination is logged and tried again later:
+ * it changes nothing else.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  isSuperseded,
+  loggerFor,
+  repair,
+  scrubNameOf,
+  scrubSlice,
+  systemClock,
+  type DamagedObject,
+  type RepairReport,
+  type Replicator,
+  type ScrubRecord,
+  type ScrubSlice,
+} from '@sluice/core';
+import { messageOf, type Logger } from '@sluice/core/backend';
+import { formatBytes, formatDuration } from '@sluice/core/config';
+import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
+import { Destinations } from '../destinations.ts';
+import { toRepairTargets } from '../repairing/targets.ts';
+import { ScrubJobs, type ScrubJob } from './jobs.ts';
+
+export interface BackgroundScrubsOptions {
+  readonly databases: Config['databases'];
+  /** The connections of the replicator, to mend. */
+  readonly connections: Destinations;
+  readonly replicator: Pick<Replicator, 'execute'>;
+  readonly damage: DamageReport;
+  readonly logger: Logger;
+}
+
+/** Length of a slice: a restart repeats at most this, and one file. */
+const SLICE_MS = 30_000;
+/** Longest sleep, because timers have a limit. */
+const SLEEP_MS_MAX: number = 24 * 3_600_000;
+/** A destination that fails is tried again after this, then after twice as long, up to the maximum. */
+const RETRY_MS = 60_000;
+const RETRY_MS_MAX = 3_600_000;
+/** A snapshot takes its time to be made and sent. One that did not help is not repeated before this. */
+const ORDER_AGAIN_MS: number = 6 * 3_600_000;
+/** How often to look whether a full snapshot has made a damaged file unimportant. One listing each. */
+const RECHECK_MS = 60_000;
+
+/** Damaged files by destination, for the health of the replicator. */
+export class DamageReport {
+  readonly #damaged = new Map<DestinationConfig, readonly DamagedObject[]>();
+
+  set(destination: DestinationConfig, damaged: readonly DamagedObject[]): void {
+    this.#damaged.set(destination, damaged);
+  }
+
+  /** To be read after the name of the destination; undefined if nothing is damaged. */
+  of(destination: DestinationConfig): string | undefined {
+    const known = this.#damaged.get(destination) ?? [];
+    const [first, ...others] = known.filter(isCurrent);
+    if (first === undefined) return undefined;
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+    return `has a damaged file: ${first.object}${more} (${first.code}); run "sluice repair -read-data"`;
+  }
+}
+
+export class BackgroundScrubs {
+  readonly #options: BackgroundScrubsOptions;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #jobs: readonly ScrubJob[] = [];
+
+  constructor(options: BackgroundScrubsOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('the replicator ends'));
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { databases, damage, logger } = this.#options;
+    const { signal } = this.#stop;
+    try {
+      const jobs = await ScrubJobs.create(databases, systemClock, logger);
+      this.#jobs = jobs.all;
+      for (const job of jobs.all) {
+        this.#announce(job);
+        damage.set(job.destination, job.record?.damaged ?? []);
+      }
+      for (let next = jobs.next(); next !== undefined; next = jobs.next()) {
+        const waitMs = next.dueMs - systemClock.monotonic();
+        if (waitMs > 0) await sleep(Math.min(waitMs, SLEEP_MS_MAX), undefined, { signal });
+        else await this.#step(next, jobs);
+        signal.throwIfAborted();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.error(
+        `the scrub has stopped: ${messageOf(error)}; restart the replicator, or run "sluice repair -read-data" from a timer`,
+      );
+    }
+  }
+
+  #announce(job: ScrubJob): void {
+    const { destination, settings, dueMs } = job;
+    const inMs = Math.max(0, dueMs - systemClock.monotonic());
+    const every = formatDuration(settings.everyMs);
+    const rate = formatBytes(settings.bytesPerSecond);
+    this.#loggerOf(job).info(
+      `scrub of ${destination.name} every ${every}, at most ${rate}/s, next in ${formatDuration(Math.round(inMs / 1_000) * 1_000)}`,
+    );
+  }
+
+  async #step(job: ScrubJob, jobs: ScrubJobs): Promise<void> {
+    const { destination, database } = job;
+    try {
+      await this.#scrub(job);
+      job.failures = 0;
+    } catch (error) {
+      this.#stop.signal.throwIfAborted();
+      const waitMs = Math.min(RETRY_MS * 2 ** job.failures, RETRY_MS_MAX);
+      job.failures += 1;
+      job.dueMs = systemClock.monotonic() + waitMs;
+      this.#loggerOf(job).warn(
+        `the scrub of ${destination.name} is interrupted: ${messageOf(error)}; it continues in ${formatDuration(waitMs)}`,
+      );
+    }
+    this.#options.damage.set(destination, job.record?.damaged ?? []);
+    await jobs.save(database);
+  }
+
+  /** Looks after known damage, then reads a slice if a round is due or under way. */
+  async #scrub(job: ScrubJob): Promise<void> {
+    const { destination, settings } = job;
+    const { signal } = this.#stop;
+    const { bytesPerSecond } = settings;
+    await using connections = new Destinations(this.#options.logger, 'read', bytesPerSecond);
+    const { client } = await connections.open(destination, signal);
+    if (job.record !== undefined && !isRoundDue(job)) return await this.#recheck(job, client);
+    const record = job.record?.cursor === undefined ? beginRound(job) : job.record;
+    const slice = await scrubSlice({ client, cursor: record.cursor, sliceMs: SLICE_MS, signal });
+    job.record = afterSlice(record, slice);
+    job.dueMs = systemClock.monotonic();
+    if (slice.damaged.length > 0) await this.#mendFound(job, slice);
+    if (slice.cursor === undefined) await this.#endRound(job, slice.listed);
+  }
+
+  async #mendFound(job: ScrubJob, slice: ScrubSlice): Promise<void> {
+    const known = job.record?.damaged ?? [];
+    const found = newlyDamaged(known, slice.damaged);
+    this.#logFound(job, found);
+    setDamaged(job, [...known, ...found]);
+    await this.#mend(job, slice.listed);
+  }
+
+  /** Repairs all destinations of the database, with the known damage of this one read whole. */
+  async #mend(job: ScrubJob, listed: ScrubSlice['listed']): Promise<void> {
+    const { database, destination } = job;
+    const { connections } = this.#options;
+    const { signal } = this.#stop;
+    const logger = this.#loggerOf(job);
+    const before = job.record?.damaged ?? [];
+    const suspects = new Set(before.map(({ object }) => object));
+    const report = await repair({
+      destinations: await toRepairTargets(database, connections),
+      mode: 'mend',
+      read: 'ends',
+      isSuspect: (file) => suspects.has(scrubNameOf(file)),
+      signal,
+    });
+    for (const { name, why } of report.unanswered) {
+      logger.warn(`a repair could not look at ${name}: ${why}; the next one does`);
+    }
+    for (const { name, copies } of report.destinations) {
+      for (const { file, reason, from } of copies) {
+        logger.info(`mended ${name}: ${scrubNameOf(file)} was ${reason}, copied from ${from}`);
+      }
+    }
+    for (const each of report.destinations) this.#settle(database, each);
+    const own = report.destinations.find(({ name }) => name === destination.name);
+    if (own === undefined) return; // it did not answer: its damage stays known
+    this.#supersede(job, listed);
+    if (isSnapshotNeeded(job, listed) || own.stuckAt !== undefined) await this.#orderSnapshot(job);
+  }
+
+  /** A repair for one destination may find damage at another one. */
+  #settle(database: DatabaseConfig, own: RepairReport['destinations'][number]): void {
+    const job = this.#jobs.find(
+      (each) => each.database === database && each.destination.name === own.name,
+    );
+    if (job === undefined) return;
+    const known = job.record?.damaged ?? [];
+    const found = newlyDamaged(known, own.damaged);
+    this.#logFound(job, found);
+    const still = new Set(own.stillDamaged.map(scrubNameOf));
+    setDamaged(job, [...known, ...found]);
+    setDamaged(
+      job,
+      [...known, ...found].filter(({ object }) => still.has(object)),
+    );
+    this.#options.damage.set(job.destination, job.record?.damaged ?? []);
+  }
+
+  #logFound(job: ScrubJob, found: readonly DamagedObject[]): void {
+    const { name } = job.destination;
+    for (const { object, code, why } of found) {
+      this.#loggerOf(job).error(`${name} has a damaged file: ${object}: ${why}`, { code });
+    }
+  }
+
+  /** The replicator logs what it makes. */
+  async #orderSnapshot(job: ScrubJob): Promise<void> {
+    const { database, destination } = job;
+    const now = systemClock.monotonic();
+    if (now - job.orderedMs < ORDER_AGAIN_MS) return;
+    const { path } = database.options;
+    const damage = `files at ${destination.name} are damaged, and no destination has them whole`;
+    const { snapshot } = await this.#options.replicator.execute({ kind: 'snapshot', path, damage });
+    if (snapshot !== 'not following') job.orderedMs = now;
+  }
+
+  /** Compares what each destination can restore: a scrub of one does not see what is missing there. */
+  async #endRound(job: ScrubJob, listed: ScrubSlice['listed']): Promise<void> {
+    const { database, destination, settings } = job;
+    if (database.destinations.length > 1) await this.#mend(job, listed);
+    const { record } = job;
+    if (record === undefined) return;
+    const at = new Date(systemClock.now()).toISOString();
+    const lastSuccessAt = record.damaged.some(isCurrent) ? record.lastSuccessAt : at;
+    job.record = { ...record, completedAt: at, lastSuccessAt };
+    job.dueMs = systemClock.monotonic() + remainingMs(job);
+    const { objects, bytes, damaged } = record;
+    this.#loggerOf(job).info(
+      `scrub of ${destination.name}: ${objects} files, ${formatBytes(bytes)}, ${damaged.length} damaged; next in ${formatDuration(settings.everyMs)}`,
+    );
+  }
+
+  /** Forgets damage that a full snapshot has made unimportant, or that is gone. */
+  async #recheck(job: ScrubJob, client: Parameters<typeof scrubSlice>[0]['client']): Promise<void> {
+    const { record } = job;
+    if (record === undefined) return;
+    const { signal } = this.#stop;
+    const listed = await Array.fromAsync(client.listFiles('all', { signal }));
+    this.#supersede(job, listed);
+    if (isSnapshotNeeded(job, listed)) await this.#orderSnapshot(job);
+    job.dueMs = systemClock.monotonic() + remainingMs(job);
+  }
+
+  #supersede(job: ScrubJob, listed: ScrubSlice['listed']): void {
+    const { destination, record } = job;
+    if (record === undefined) return;
+    const there = new Set(listed.map(scrubNameOf));
+    const damaged = record.damaged
+      .filter(({ object }) => there.has(object))
+      .map((each): DamagedObject => {
+        const isLater = isSuperseded(each.object, Date.parse(each.at), listed);
+        return isLater ? { ...each, superseded: true } : each;
+      });
+    const count = (all: readonly DamagedObject[]): number => all.filter(isCurrent).length;
+    if (count(damaged) < count(record.damaged)) {
+      this.#loggerOf(job).info(
+        `${destination.name}: later full snapshots replace damaged files; the newest state can be restored`,
+      );
+    }
+    job.record = { ...record, damaged };
+  }
+
+  #loggerOf({ database }: Pick<ScrubJob, 'database'>): Logger {
+    return loggerFor(this.#options.logger, database.options.path);
+  }
+}
+
+/** The damaged files that are not known yet. */
+function newlyDamaged(
+  known: readonly DamagedObject[],
+  damaged: ScrubSlice['damaged'],
+): DamagedObject[] {
+  const at = new Date(systemClock.now()).toISOString();
+  return damaged
+    .map(({ file, code, why }) => ({ object: scrubNameOf(file), code, why, at }))
+    .filter(({ object }) => !known.some((each) => each.object === object));
+}
+
+function beginRound({ destination: { name, target }, record }: ScrubJob): ScrubRecord {
+  return {
+    name,
+    target,
+    startedAt: new Date(systemClock.now()).toISOString(),
+    objects: 0,
+    bytes: 0,
+    completedAt: record?.completedAt,
+    lastSuccessAt: record?.lastSuccessAt,
+    damaged: record?.damaged ?? [],
+    mended: record?.mended ?? 0,
+  };
+}
+
+function afterSlice(record: ScrubRecord, { cursor, objects, bytes }: ScrubSlice): ScrubRecord {
+  return { ...record, cursor, objects: record.objects + objects, bytes: record.bytes + bytes };
+}
+
+function setDamaged(job: ScrubJob, damaged: readonly DamagedObject[]): void {
+  if (job.record === undefined) return;
+  const mended = job.record.mended + Math.max(0, job.record.damaged.length - damaged.length);
+  job.record = { ...job.record, damaged, mended };
+}
+
+/** Whether no later full snapshot is there. */
+function isSnapshotNeeded({ record }: ScrubJob, listed: ScrubSlice['listed']): boolean {
+  const current = (record?.damaged ?? []).filter(isCurrent);
+  return current.some(({ object }) => !isSuperseded(object, -Infinity, listed));
+}
+
+/** Whether the newest state may depend on it. */
+function isCurrent({ superseded }: DamagedObject): boolean {
+  return superseded !== true;
+}
+
+function isRoundDue({ record, settings }: ScrubJob): boolean {
+  return record?.cursor !== undefined || elapsedMs(record) >= settings.everyMs;
+}
+
+/** Until the next round, or the next look at what is damaged. */
+function remainingMs({ record, settings }: ScrubJob): number {
+  const untilRound = Math.max(0, settings.everyMs - elapsedMs(record));
+  return record?.damaged.some(isCurrent) === true ? Math.min(untilRound, RECHECK_MS) : untilRound;
+}
+
+/** Since the start of the last round. A start in the future is not believed: the clock was set back. */
+function elapsedMs(record: ScrubRecord | undefined): number {
+  if (record === undefined) return Infinity;
+  const ms = systemClock.now() - Date.parse(record.startedAt);
+  return ms < 0 ? Infinity : ms;
+}

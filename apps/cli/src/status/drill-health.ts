@@ -1,0 +1,52 @@
+/**
+ * A failed drill makes its destination and its database unhealthy until a drill of that destination succeeds.
+ * `evaluateHealth` judges what the replicator measured; this adds the drills to it. Pure.
+ */
+
+import {
+  currentFailure,
+  type DatabaseStatus,
+  type DrillFailure,
+  type DrillRecord,
+  type Problem,
+} from '@sluice/core';
+import type { LastDrills } from '../metrics-registry.ts';
+
+/** undefined if no failed drill counts. */
+export function drillProblem(name: string, record: DrillRecord | undefined): Problem | undefined {
+  const failure = record && currentFailure(record);
+  if (failure === undefined) return undefined;
+  const message =
+    `${name} failed its drill of ${failure.at} (${describeKind(failure)}): ${reasonOf(failure)}; ` +
+    `see docs/runbook.md, "When a drill fails". A ${strengthOf(failure)} drill that is ok clears this`;
+  return { stage: 'drill', destination: name, message };
+}
+
+/** The same databases, unhealthy where a failed drill of one of their destinations counts. */
+export function withDrills(
+  databases: readonly DatabaseStatus[],
+  drills: readonly LastDrills[],
+): DatabaseStatus[] {
+  return databases.map((database) => {
+    const records = drills.find(({ db }) => db === database.path)?.records ?? new Map();
+    const failed = [...records].flatMap(([name, record]) => drillProblem(name, record) ?? []);
+    const problems = [...database.problems, ...failed];
+    return { ...database, healthy: database.healthy && failed.length === 0, problems };
+  });
+}
+
+function describeKind({ kind, startedBy }: DrillFailure): string {
+  const by = { schedule: ', scheduled', command: ', started by hand' } as const;
+  return `${kind ?? 'full'}${startedBy === undefined ? '' : by[startedBy]}`;
+}
+
+/** A full drill is as strong as any other. */
+function strengthOf({ kind }: DrillFailure): string {
+  return kind === 'warm' ? 'full or warm' : 'full';
+}
+
+function reasonOf({
+  problems: [first = 'no reason was recorded', ...others],
+}: DrillFailure): string {
+  return others.length === 0 ? first : `${first} (and ${others.length} more)`;
+}
