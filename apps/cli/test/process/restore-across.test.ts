@@ -41,8 +41,11 @@ async function newBackups(): Promise<Backups> {
   return { config, database, folders };
 }
 
-/** Every file survives at one of the destinations; the others lack it, or have it damaged. */
-function shred(folders: readonly string[]): void {
+/**
+ * Every file survives at one of the destinations; the others lack it, or have it damaged. 'lacking':
+ * all others lack it, so that a listing already shows that none of them is complete.
+ */
+function shred(folders: readonly string[], how: 'lacking' | 'lacking or damaged'): void {
   const [first = ''] = folders;
   const names = (fs.readdirSync(first, { recursive: true }) as string[]).filter((name) =>
     name.endsWith('.ltx'),
@@ -52,7 +55,7 @@ function shred(folders: readonly string[]): void {
     for (const [place, folder] of folders.entries()) {
       const file = path.join(folder, name);
       if (place === index % folders.length || !fs.existsSync(file)) continue;
-      if (place % 2 === 0) fs.rmSync(file);
+      if (place % 2 === 0 || how === 'lacking') fs.rmSync(file);
       else fs.truncateSync(file, fs.statSync(file).size - 9);
     }
   }
@@ -60,7 +63,7 @@ function shred(folders: readonly string[]): void {
 
 test('destinations that cannot be restored alone are restored together, and the report says how', async () => {
   const { config, database, folders } = await newBackups();
-  shred(folders);
+  shred(folders, 'lacking or damaged');
   const output = path.join(temporaryFolder(), 'restored.db');
   const words = ['restore', '-config', config, '-o', output, '-json', database];
   const { code, stdout, stderr } = await sluice(words);
@@ -74,13 +77,19 @@ test('destinations that cannot be restored alone are restored together, and the 
   // In a listing, the shorter files of b look whole.
   expect(report.left_out.map(({ replica }) => replica).sort()).toEqual(['a', 'c']);
   expect(stderr).toMatch(/a cannot be restored alone, and others complete it: /);
+});
+
+test('a plan over several destinations says from where each file comes', async () => {
+  const { config, database, folders } = await newBackups();
+  shred(folders, 'lacking');
+  const output = path.join(temporaryFolder(), 'restored.db');
   const plan = await sluice(['restore', '-config', config, '-o', output, '-dry-run', database]);
   expect(plan.stdout).toMatch(/ bytes {2}[abc]$/m);
 });
 
 test('a destination that cannot be reached does not prevent it', async () => {
   const { config, database, folders } = await newBackups();
-  shred(folders);
+  shred(folders, 'lacking or damaged');
   const endpoint = await closedEndpoint();
   const gone = { name: 'gone', url: 's3://b/p', endpoint, region: 'x' };
   const keys = { 'access-key-id': 'a', 'secret-access-key': 'bbbbbbbb' };

@@ -48,13 +48,18 @@ export class LogFollower {
   #readerFrame = -1;
   /** Consecutive moves of the reader while everything was backfilled. */
   #movedAtRest = 0;
+  /** Whether the whole log was held at some time. */
+  #hasHeldAll: boolean;
 
+  /** `before`: whether everything before `place` is known. If not, the pages are read from the file. */
   constructor(
     connections: Connections,
     wal: WALReader,
     place: LogPlace,
+    before: 'known' | 'unknown',
     tickBytesMax: number = TICK_BYTES_MAX,
   ) {
+    this.#hasHeldAll = before === 'known';
     this.#tickBytesMax = tickBytesMax;
     this.#connections = connections;
     this.#wal = wal;
@@ -83,9 +88,13 @@ export class LogFollower {
       const state = this.#connections.readLogState();
       why = state.log < 0 ? 'index-held' : before === undefined ? 'no-header' : 'restarting';
       if (why === 'index-held') break;
-      if (state.log === 0) return { ...state, held: 0, fresh: 0, kind: 'held' };
+      if (state.log === 0) {
+        this.#hasHeldAll = true;
+        return { ...state, held: 0, fresh: 0, kind: 'held' };
+      }
       if (before !== undefined && isSameLog(before, this.#wal.readHeader())) {
-        return this.#advance(before, state, take);
+        const tick = this.#advance(before, state, take);
+        if (tick !== 'restarted') return tick;
       }
     }
     const held = this.#held;
@@ -104,7 +113,7 @@ export class LogFollower {
     if (backfilled) this.#movedAtRest += 1;
   }
 
-  #advance(header: WALHeader, state: LogState, take: TakeFrames): Tick {
+  #advance(header: WALHeader, state: LogState, take: TakeFrames): Tick | 'restarted' {
     if (!isSameLog(header, this.#header)) {
       this.#header = header;
       this.#held = 0;
@@ -125,10 +134,20 @@ export class LogFollower {
       this.#checksum = batch.checksum;
     }
     if (this.#held !== last) {
+      if (this.#mayRestartUnread(header)) return 'restarted';
       throw broken(`frame ${this.#held + 1} of ${state.log} committed frames is invalid`);
     }
     const kind = last < state.log ? 'behind' : 'held';
+    if (kind === 'held') this.#hasHeldAll = true;
     return { ...state, held: last, fresh: last - before, kind };
+  }
+
+  /**
+   * Whether the log restarted while it was read, and may have. The first reader may have lock 0 although
+   * we hold nothing: then all frames of that log are in the file, which will be read.
+   */
+  #mayRestartUnread(header: WALHeader): boolean {
+    return !this.#hasHeldAll && !isSameLog(header, this.#wal.readHeader());
   }
 }
 

@@ -113,7 +113,8 @@ function inspect(input: OpeningInput, opened: Opened): OpenDatabase {
     readLogState: () => connections.readLogState(),
   });
   addNewestFrames(guard, wal, place);
-  const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
+  const before = start.kind === 'proved' ? 'known' : 'unknown';
+  const follower = new LogFollower(connections, wal, place, before, input.tickBytesMax);
   const links = countLinks(path);
   return { path, descriptor, links, connections, wal, follower, guard, start };
 }
