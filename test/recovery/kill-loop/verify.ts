@@ -40,7 +40,10 @@ export async function verifyRestore(input: VerifyInput): Promise<string | undefi
     const reported = formatTXID(input.reported.txid);
     return `TXID ${reported} was reported, TXID ${formatTXID(txid)} was restored`;
   }
-  return verifyFile(input);
+  const why = verifyFile(input);
+  if (why === undefined) return undefined;
+  const reported = input.reported === undefined ? 'none' : formatTXID(input.reported.txid);
+  return `${why} (TXID ${formatTXID(txid)} was restored, ${reported} was reported)`;
 }
 
 type RestorePaths = Pick<VerifyInput, 'folder' | 'output'>;

@@ -153,11 +153,13 @@ export class Engine {
   }
 
   async #open(): Promise<void> {
-    const { options, emit, kernel } = this.#context;
+    const { options, emit, kernel, clock, gauges } = this.#context;
     let database: OpenDatabase | undefined;
     try {
+      const now = clock.monotonic();
       const absent = whyAbsent(options.path);
       if (absent !== undefined) {
+        gauges.raise('absentAt', now);
         if (this.#reportedAbsence !== absent) {
           emit({ kind: 'waiting', absence: absent, why: describeAbsence(options.path, absent) });
         }

@@ -9,6 +9,8 @@ const SLOTS = [
   'aliveAt',
   /** When a look last found that everything committed is held. */
   'lookedAt',
+  /** When it was last seen that there is no database. Zero if there always was one. */
+  'absentAt',
   /** Everything committed by this time is staged. */
   'stagedAsOf',
   /**

@@ -16,8 +16,8 @@ export interface ClaimContext {
   readonly clock: Clock;
   /** The lock is held. If this rejects, the whole claim is retried. */
   readonly onOwned: () => Promise<void>;
-  /** The folder of the database does not exist, so the staging folder cannot be made. */
-  readonly onWaiting: (why: string) => void;
+  /** The folder of the database did not exist at this time, so the staging folder cannot be made. Called at each try. */
+  readonly onWaiting: (why: string, at: number) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -29,7 +29,6 @@ export class StagingClaim {
   #lock: OwnerLock | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> = Promise.resolve();
-  #isWaiting = false;
   #isClosed = false;
 
   constructor(context: ClaimContext) {
@@ -67,11 +66,11 @@ export class StagingClaim {
   }
 
   async #try(): Promise<void> {
-    const { options, onOwned, onWaiting } = this.#context;
+    const { options, clock, onOwned, onWaiting } = this.#context;
+    const now = clock.monotonic();
     const missing = missingFolder(options);
     if (missing !== undefined) {
-      if (!this.#isWaiting) onWaiting(`${missing}, the folder of ${options.path}, does not exist`);
-      this.#isWaiting = true;
+      onWaiting(`${missing}, the folder of ${options.path}, does not exist`, now);
       this.#later(options.monitorIntervalMs);
       return;
     }

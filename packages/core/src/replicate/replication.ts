@@ -124,16 +124,15 @@ export class Replication {
       uploaders: () => this.#uploaders,
       backlog: this.#staged.backlog,
       condition: this.#condition,
-      changed: this.#changed,
-      clock,
+      ...{ changed: this.#changed, clock },
     });
     this.#claim = new StagingClaim({
       options: context.options,
       clock,
       onOwned: () => this.#onOwned(),
-      onWaiting: (why) => {
-        this.#health.absent('no folder');
-        this.#condition.setWaiting(why);
+      onWaiting: (why, at) => {
+        this.#health.absent('no folder', at);
+        if (this.#condition.state !== 'waiting') this.#condition.setWaiting(why);
       },
       onFailure: (error) => this.#condition.fail(toDatabaseError(error, context.options)),
     });
@@ -268,11 +267,12 @@ export class Replication {
     await this.#area.compactor.load();
     this.#statusFile.begin();
     await this.#context.onOwned?.();
-    const { ready } = this.#context;
+    const { clock, ready } = this.#context;
     if (ready === undefined) return this.#watch();
     this.#health.absent('no file');
     this.#condition.setState('waiting');
-    ready.then(this.#watch, () => undefined); // the caller reports a rejection
+    const seen = ready.then(() => this.#health.absent('no file', clock.monotonic())); // nobody wrote yet
+    seen.then(this.#watch, () => undefined); // the caller reports a rejection
   }
 
   readonly #watch = (): void => {

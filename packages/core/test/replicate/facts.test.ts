@@ -7,6 +7,7 @@ import {
   gatherFacts,
   type FactsInput,
 } from '../../src/replicate/destination/health.ts';
+import { DatabaseHealth } from '../../src/replicate/status/database-health.ts';
 
 const START = 1_000;
 const NOW = 100_000;
@@ -160,3 +161,29 @@ test.each(['no file', 'empty'] satisfies Absence[])(
     expect(scene.confirmedAt(undefined)).toBe(START);
   },
 );
+
+test('a database that has appeared is looked at since it was last missing, however late that is known', () => {
+  let now = 1_000;
+  const clock = { now: () => now, monotonic: () => now };
+  const activity = {
+    ...{ stalledMs: 0, failingMs: 0, snapshotStalledMs: 0, snapshotFailingMs: 0 },
+    error: undefined,
+  };
+  const health = new DatabaseHealth({
+    ...{ maxLagMs: 60_000, monitorIntervalMs: 1_000, clock, backlog: new Backlog() },
+    head: () => 0n,
+    uploaders: () => [{ name: 's3', replicatedTXID: undefined, activity }],
+    freeingSince: () => undefined,
+    stateFileWrittenAt: () => now,
+    failure: () => undefined,
+  });
+  health.absent('no file');
+  health.gauges.raise('absentAt', 5_000);
+  now = 9_000; // the message of the engine was on its way for a long time
+  health.present();
+  expect(health.facts()).toMatchObject({
+    lookAgeMs: 4_000,
+    stagedAgeMs: 4_000,
+    destinations: [{ confirmedAgeMs: 4_000 }],
+  });
+});

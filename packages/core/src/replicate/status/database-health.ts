@@ -58,9 +58,10 @@ export class DatabaseHealth {
 
   /**
    * There is no database to follow. The time since it has been missing is kept if only the reason
-   * changes.
+   * changes. `at`: when that was seen; the engine records it itself.
    */
-  absent(kind: Absence): void {
+  absent(kind: Absence, at?: number): void {
+    if (at !== undefined) this.gauges.raise('absentAt', at);
     const since = this.#absence?.since ?? this.#context.clock.monotonic();
     this.#absence = { kind, since };
   }
@@ -73,13 +74,14 @@ export class DatabaseHealth {
   }
 
   /**
-   * A database that was missing until now has no older commits, so destinations that had everything
-   * still do.
+   * A database has no commits older than the last time when it was missing, so destinations that had
+   * everything then still do.
    */
   #confirmExisting(): void {
-    const { backlog, clock, head, monitorIntervalMs, uploaders } = this.#context;
-    const at = clock.monotonic() - monitorIntervalMs;
-    const source = { head: head(), backlog, gauges: this.gauges.read() };
+    const { backlog, head, uploaders } = this.#context;
+    const gauges = this.gauges.read();
+    const at = gauges.absentAt;
+    const source = { head: head(), backlog, gauges };
     this.#confirmations.confirmUntil(uploaders(), source, at);
     this.gauges.raise('lookedAt', at);
     this.gauges.raise('stagedAsOf', at);
