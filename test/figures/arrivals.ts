@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeHeader, HEADER_SIZE_BYTES, parseFilename } from '@sluice/core/ltx';
 import type { RunningS3 } from '../servers/s3/index.ts';
 
@@ -28,10 +29,15 @@ export class Arrivals {
     this.#waiting.push({ wallMs: Date.now(), at: performance.now() });
   }
 
-  /** Resolves when all commits have arrived. */
-  async all(): Promise<void> {
+  /** Resolves when all commits have arrived. After `timeoutMs` those that are missing count as arrived. */
+  async all({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
     if (this.#waiting.length === 0) return;
-    await new Promise<void>((resolve) => (this.#allArrived = resolve));
+    const arrived = new Promise<void>((resolve) => (this.#allArrived = resolve));
+    const stop = new AbortController();
+    const late = sleep(timeoutMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    await Promise.race([arrived, late]);
+    stop.abort();
+    this.#record(performance.now(), this.#waiting.splice(0));
   }
 
   /** Watches the folder of a level, from now until the returned function is called. */
@@ -68,7 +74,11 @@ export class Arrivals {
     const { timestampMs } = decodeHeader(bytes.subarray(0, HEADER_SIZE_BYTES));
     const here = this.#waiting.filter(({ wallMs }) => wallMs <= timestampMs);
     this.#waiting = this.#waiting.filter(({ wallMs }) => wallMs > timestampMs);
-    this.lags.push(...here.map((commit) => ({ at: commit.at, ms: at - commit.at })));
+    this.#record(at, here);
     if (this.#waiting.length === 0) this.#allArrived();
+  }
+
+  #record(at: number, commits: readonly Commit[]): void {
+    this.lags.push(...commits.map((commit) => ({ at: commit.at, ms: at - commit.at })));
   }
 }

@@ -6,6 +6,7 @@
  * own replicator. The writer and the servers run in the process of the benchmark.
  */
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { start, type FaultKind, type RunningS3 } from '../servers/s3/index.ts';
 import { Arrivals, type Lag } from './arrivals.ts';
@@ -90,9 +91,12 @@ async function withScene<Result>(work: (scene: Scene) => Promise<Result>): Promi
     try {
       const isComplete = (server: RunningS3): boolean =>
         server.raw.keys().some((key) => key.startsWith('app/0009/'));
-      await replicator.hasReached(() => isComplete(good) && isComplete(bad));
+      const levelInFolder = path.join(bucket, 'ltx', '0');
+      await replicator.hasReached(
+        () => fs.existsSync(levelInFolder) && isComplete(good) && isComplete(bad),
+      );
       stops.push(
-        arrivals.folder.watchFolder(path.join(bucket, 'ltx', '0')),
+        arrivals.folder.watchFolder(levelInFolder),
         arrivals.S3.watchS3(good, 'app/0000/'),
         arrivals['bad one'].watchS3(bad, 'app/0000/'),
       );
@@ -127,7 +131,7 @@ async function run(makeBad: Badness): Promise<Readonly<Record<(typeof HEALTHY)[n
     const startedAt = await commitFor(PHASE_MS);
     const check = await makeBad(bad);
     const badAt = await commitFor(PHASE_MS);
-    await Promise.all([arrivals.folder.all(), arrivals.S3.all()]);
+    await Promise.all(HEALTHY.map((name) => arrivals[name].all({ timeoutMs: 10_000 })));
     check();
     const phasesOf = ({ lags }: Arrivals): Phases => ({
       before: lags.filter(({ at }) => at >= startedAt && at < badAt).map(({ ms }) => ms),
@@ -179,7 +183,7 @@ async function cutOff(): Promise<{ rows: Row[]; curves: Curves[] }> {
     fault.remove();
     fault.release();
     const answeredAt = await commitFor(5 * PHASE_MS);
-    await Promise.all(Object.values(arrivals).map((each) => each.all()));
+    await Promise.all(Object.values(arrivals).map((each) => each.all({ timeoutMs: 90_000 })));
     const phasesOf = ({ lags }: Arrivals): Phases => ({
       before: lags.filter(({ at }) => at >= startedAt && at < cutAt).map(({ ms }) => ms),
       meanwhile: lags.filter(({ at }) => at >= cutAt && at < answeredAt).map(({ ms }) => ms),

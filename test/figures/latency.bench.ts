@@ -20,6 +20,8 @@ import {
 
 const COMMITS = Number(process.env['SLUICE_BENCH_COMMITS'] ?? 60);
 
+const ARRIVAL_MS_MAX = 60_000;
+
 interface Pauses {
   readonly name: string;
   readonly fromMs: number;
@@ -49,7 +51,7 @@ async function measure(kind: Kind, pauses: Pauses): Promise<number[]> {
         insert.run();
         arrivals.expect();
       }
-      await arrivals.all();
+      await arrivals.all({ timeoutMs: ARRIVAL_MS_MAX });
       stop();
       return arrivals.lags.map(({ ms }) => ms);
     } finally {
