@@ -31,7 +31,12 @@ function markers(name) {
   return { begin: `<!-- bench ${name} -->`, end: `<!-- /bench ${name} -->` };
 }
 
-function table({ rows, command, machine, node, date, note }) {
+/** Where the curves of a benchmark are drawn. */
+export function curvesFile(name) {
+  return `docs/benchmarks-${name}.svg`;
+}
+
+function table({ name, rows, command, machine, node, date, note, curves }) {
   const labels = [...new Set(rows.flatMap((row) => Object.keys(row.beside ?? {})))];
   const head = ['what', 'Sluice', 'bar', ...labels];
   const body = rows.map((row) => [
@@ -43,7 +48,9 @@ function table({ rows, command, machine, node, date, note }) {
   const line = (cells) => `| ${cells.join(' | ')} |\n`;
   const rule = line(head.map((_, index) => (index === 0 ? '---' : '---:')));
   const remark = note === undefined ? '' : `\n${note}\n`;
-  return `${line(head)}${rule}${body.map(line).join('')}${remark}\n\`${command}\`; ${machine}; Node ${node}; ${date}\n`;
+  const titles = curves?.map(({ title }) => title).join('; ');
+  const drawn = curves === undefined ? '' : `\n![${titles}](${curvesFile(name)})\n`;
+  return `${line(head)}${rule}${body.map(line).join('')}${remark}${drawn}\n\`${command}\`; ${machine}; Node ${node}; ${date}\n`;
 }
 
 function bar(row) {

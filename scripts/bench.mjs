@@ -3,26 +3,32 @@
 //
 // A benchmark is packages/*/bench/NAME.bench.{mjs,ts}, apps/*/bench/… or test/figures/…. With --json
 // its last line on stdout is:
-//   { name, command, machine?, note?, rows: [{ what, unit, ours, beside?: { label: value }, bar?, lowerIsBetter? }] }
-// where `bar` is the target. Its stderr is passed on. LITESTREAM_BIN is the path of Litestream if
-// scripts/tools.mjs has installed it.
+//   { name, command, machine?, note?, rows: [{ what, unit, ours, beside?: { label: value }, bar?, lowerIsBetter? }],
+//     curves?: [{ title, x, y, log?, lines: { label: 'x,y x,y …' } }] }
+// where `bar` is the target, x and y name the axes, and `log` is the axis with a logarithmic scale ('x', 'y', 'both').
+// Its stderr is passed on. LITESTREAM_BIN and LITESTREAM_03_BIN are the paths of Litestream, and of its version
+// 0.3.13, if scripts/tools.mjs has installed them.
 //
-// Results go to BENCHMARKS.json, the tables of BENCHMARKS.md between their markers, and
-// docs/benchmarks.svg. Other results are kept. Exits with 1 if a benchmark fails or misses a target.
+// Results go to BENCHMARKS.json, the tables of BENCHMARKS.md between their markers, docs/benchmarks.svg, and
+// docs/benchmarks-NAME.svg if there are curves. Other results are kept. Exits with 1 if a benchmark fails or misses a target.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { drawCurves } from './bench-curves.mjs';
 import { drawPlot } from './bench-plot.mjs';
-import { reaches, withTables } from './bench-tables.mjs';
+import { curvesFile, reaches, withTables } from './bench-tables.mjs';
 import { ROOT, setUp } from './set-up.mjs';
 
 const RESULTS = path.join(ROOT, 'BENCHMARKS.json');
 const PAGE = path.join(ROOT, 'BENCHMARKS.md');
 const PLOT = path.join(ROOT, 'docs', 'benchmarks.svg');
 const TOOLS = process.env.SLUICE_TOOLS ?? path.join(ROOT, '.cache', 'tools');
-const LITESTREAM = path.join(TOOLS, 'bin', 'litestream');
+const BINARIES = {
+  LITESTREAM_BIN: path.join(TOOLS, 'bin', 'litestream'),
+  LITESTREAM_03_BIN: path.join(TOOLS, 'ls03', 'bin', 'litestream'),
+};
 
 const { node, env } = setUp();
 const wanted = process.argv.slice(2);
@@ -39,6 +45,9 @@ for (const file of files) {
 fs.writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 fs.writeFileSync(PAGE, withTables(fs.readFileSync(PAGE, 'utf8'), results));
 fs.writeFileSync(PLOT, drawPlot(results));
+for (const { name, curves } of Object.values(results)) {
+  if (curves !== undefined) fs.writeFileSync(path.join(ROOT, curvesFile(name)), drawCurves(curves));
+}
 for (const { name, rows } of Object.values(results)) {
   for (const row of rows.filter((row) => !reaches(row))) {
     console.log(`target missed: ${name}, ${row.what}: ${row.ours} ${row.unit}, target ${row.bar}`);
@@ -68,9 +77,10 @@ function isWanted(file) {
 function measure(file) {
   console.log(`${file} …`);
   const started = Date.now();
+  const binaries = Object.entries(BINARIES).filter(([, binary]) => fs.existsSync(binary));
   const child = spawnSync(node, [file, '--json'], {
     cwd: ROOT,
-    env: fs.existsSync(LITESTREAM) ? { LITESTREAM_BIN: LITESTREAM, ...env } : env,
+    env: { ...Object.fromEntries(binaries), ...env },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });

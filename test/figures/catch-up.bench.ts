@@ -1,5 +1,5 @@
 /**
- * Uploads and time to bring a destination on S3 with a round trip of 60 ms up to date after an outage of 1, 10 and
+ * Uploads and time to bring a destination on S3 with a round trip of 60 ms up to date after an outage of 1 to
  * 60 minutes with a commit each second. Time runs 60 times as fast during the outage, and the levels have
  * intervals of a 60th; requests take their real time. The time counts from the first answer of the server:
  * before, a destination that was down is asked after pauses of up to half a minute.
@@ -12,7 +12,7 @@ import { parseConfig, type Logger } from '@sluice/core/backend';
 import { backend } from '@sluice/s3';
 import Database from 'better-sqlite3';
 import { start, type RunningS3 } from '../servers/s3/index.ts';
-import { inFolder, print, quantile, round, type Row } from './bench.ts';
+import { inFolder, print, quantile, round, type Point, type Row } from './bench.ts';
 
 const ROUND_TRIP_MS = 60;
 const SPEED = 60;
@@ -21,9 +21,10 @@ const LEVELS = [30, 300, 3_600].map((seconds, index) => ({
   level: index + 1,
   intervalMs: (seconds * 1_000) / SPEED,
 }));
-const OUTAGES_MIN = [1, 10, 60];
+const OUTAGES_MIN = (process.env['SLUICE_BENCH_MINUTES'] ?? '1,5,10,20,60').split(',').map(Number);
 /** Each ends at another moment of the windows. */
 const REPEATS = 3;
+const AXES = { x: 'outage, minutes', log: 'both' } as const;
 const BARS = { puts: 20, seconds: 10 };
 
 const ignore = (): void => undefined;
@@ -109,6 +110,10 @@ async function afterOutage(minutes: number): Promise<Outcome> {
 }
 
 const rows: Row[] = [];
+const lines: Record<'puts' | 'seconds', Record<'Sluice' | 'litestream', Point[]>> = {
+  puts: { Sluice: [], litestream: [] },
+  seconds: { Sluice: [], litestream: [] },
+};
 const counted: number[] = [];
 for (const minutes of OUTAGES_MIN) {
   const outcomes: Outcome[] = [];
@@ -125,6 +130,10 @@ for (const minutes of OUTAGES_MIN) {
   counted.push(commits);
   const what = `outage of ${minutes} min`;
   const litestream = { puts: minutes * 60, seconds: (minutes * 60 * ROUND_TRIP_MS) / 1_000 };
+  lines.puts.Sluice.push([minutes, puts]);
+  lines.puts.litestream.push([minutes, litestream.puts]);
+  lines.seconds.Sluice.push([minutes, seconds]);
+  lines.seconds.litestream.push([minutes, litestream.seconds]);
   rows.push(
     {
       what: `${what}: most uploads`,
@@ -150,4 +159,8 @@ print(
   `one destination on S3 with a round trip of ${ROUND_TRIP_MS} ms, ${REPEATS} outages each, ${counted.join(', ')} commits in the ` +
     'middle one (an outage lasts until the destination is asked again); time is 60 times as fast during an outage; the figures of ' +
     'Litestream are computed: one PUT for each second, one after the other',
+  [
+    { title: 'time to catch up', ...AXES, y: 's', lines: lines.seconds },
+    { title: 'most uploads to catch up', ...AXES, y: 'PUT', lines: lines.puts },
+  ],
 );

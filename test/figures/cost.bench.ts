@@ -17,7 +17,7 @@ import {
   round,
   type Kind,
   type Row,
-  type S3Server,
+  type S3Place,
 } from './bench.ts';
 
 const WRITER = fileURLToPath(new URL('./load-writer.mjs', import.meta.url));
@@ -50,7 +50,7 @@ async function load(
   destinations: number,
   seconds: number,
   rate: number,
-  s3?: S3Server,
+  s3: readonly S3Place[] = [],
 ): Promise<Load> {
   return await inFolder(async (folder) => {
     const database = path.join(folder, 'app.db');
@@ -134,7 +134,7 @@ for (let n = 0; n < REPEATS; n++) speeds.push(await alone());
 const aloneSpeed = quantile(speeds, 0.5);
 const one = await median(() => load('sluice', 1, SECONDS, 0));
 const three = await median(() => load('sluice', 3, SECONDS, 0));
-const withS3 = await besideS3((s3) => load('sluice', 1, SECONDS, 0, s3));
+const withS3 = await besideS3((s3) => load('sluice', 1, SECONDS, 0, [{ ...s3, path: 'app' }]));
 const web = await load('sluice', 1, WEB_SECONDS, WEB_RATE);
 const webThree = await load('sluice', 3, WEB_SECONDS, WEB_RATE);
 const resting = await idle('sluice');

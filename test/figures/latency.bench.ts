@@ -3,11 +3,10 @@
  * for commits with uneven pauses, shorter and longer than a sync interval.
  */
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeHeader, HEADER_SIZE_BYTES, parseFilename } from '@sluice/core/ltx';
 import Database from 'better-sqlite3';
+import { Arrivals } from './arrivals.ts';
 import {
   inFolder,
   LITESTREAM,
@@ -20,6 +19,8 @@ import {
 } from './bench.ts';
 
 const COMMITS = Number(process.env['SLUICE_BENCH_COMMITS'] ?? 60);
+
+const ARRIVAL_MS_MAX = 60_000;
 
 interface Pauses {
   readonly name: string;
@@ -43,67 +44,21 @@ async function measure(kind: Kind, pauses: Pauses): Promise<number[]> {
     try {
       await replicator.ready();
       const insert = db.prepare('INSERT INTO t VALUES(randomblob(100))');
-      const arrivals = new Arrivals(path.join(bucket, 'ltx', '0'));
+      const arrivals = new Arrivals();
+      const stop = arrivals.watchFolder(path.join(bucket, 'ltx', '0'));
       for (let n = 0; n < COMMITS; n++) {
         await sleep(pauses.fromMs + Math.random() * (pauses.toMs - pauses.fromMs));
         insert.run();
         arrivals.expect();
       }
-      return await arrivals.times();
+      await arrivals.all({ timeoutMs: ARRIVAL_MS_MAX });
+      stop();
+      return arrivals.lags.map(({ ms }) => ms);
     } finally {
       await replicator.stop();
       db.close();
     }
   });
-}
-
-interface Commit {
-  /** Wall clock time, like the timestamps of files. */
-  readonly wallMs: number;
-  readonly at: number;
-}
-
-/** Arrival times: the file of a commit is the first one with a later time in its header. */
-class Arrivals {
-  readonly #level: string;
-  readonly #known: Set<string>;
-  readonly #watcher: fs.FSWatcher;
-  readonly #times: number[] = [];
-  #waiting: Commit[] = [];
-  #allArrived: () => void = () => undefined;
-
-  constructor(level: string) {
-    this.#level = level;
-    this.#known = new Set(fs.readdirSync(level));
-    this.#watcher = fs.watch(level, (_, name) => {
-      if (name !== null) this.#arrived(name);
-    });
-  }
-
-  /** Records a commit that has just returned. */
-  expect(): void {
-    this.#waiting.push({ wallMs: Date.now(), at: performance.now() });
-  }
-
-  async times(): Promise<number[]> {
-    if (this.#waiting.length > 0) {
-      await new Promise<void>((resolve) => (this.#allArrived = resolve));
-    }
-    this.#watcher.close();
-    return this.#times;
-  }
-
-  #arrived(name: string): void {
-    if (parseFilename(name) === undefined || this.#known.has(name)) return;
-    const at = performance.now();
-    this.#known.add(name);
-    const bytes = fs.readFileSync(path.join(this.#level, name));
-    const { timestampMs } = decodeHeader(bytes.subarray(0, HEADER_SIZE_BYTES));
-    const here = this.#waiting.filter(({ wallMs }) => wallMs <= timestampMs);
-    this.#waiting = this.#waiting.filter(({ wallMs }) => wallMs > timestampMs);
-    this.#times.push(...here.map((commit) => at - commit.at));
-    if (this.#waiting.length === 0) this.#allArrived();
-  }
 }
 
 async function rowsOf(pauses: Pauses): Promise<Row[]> {
