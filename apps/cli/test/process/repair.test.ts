@@ -64,6 +64,7 @@ test('three folders, each with other losses, are refilled, and each restores alo
   expect(dry.stdout).toMatch(
     /two \(.*\): 2 files, lacked 1 moment, 2 files damaged, 2 files to copy/,
   );
+  expect(dry.stdout).toContain(': it is damaged');
   expect(fs.existsSync(fileOf(at, 0, FIRST))).toBe(false);
 
   const { code, stdout } = await sluice(['repair', '-json', '-config', at.config, at.database]);
