@@ -27,7 +27,13 @@ export async function select(args: Arguments, shell: Shell): Promise<Selection> 
   }
   if (argument.includes('://') && !/^sqlite3?:/.test(argument))
     return await selectURL(argument, args, shell);
-  const database = findDatabase(await loadConfig(args, shell), argument, args);
+  return selectFrom(await loadConfig(args, shell), argument, args);
+}
+
+/** A database of a configuration that was read before. Errors as above. */
+export function selectFrom(config: Config, argument: string, args: Arguments): Selection {
+  const { command } = args;
+  const database = findDatabase(config, argument, args);
   const name = args.text('replica');
   if (name === undefined) return { database, destinations: database.destinations };
   const destination = database.destinations.find((candidate) => candidate.name === name);

@@ -21,7 +21,7 @@ import { Scratch } from '../drilling/scratch.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
-import { select, type Selection } from '../select.ts';
+import { select, selectFrom, type Selection } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';
 
 interface Job {
@@ -61,12 +61,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
 
 /** Without arguments, all databases of the configuration. */
 async function selectAll(args: Arguments, shell: Shell): Promise<Selection[]> {
-  const named =
-    args.positionals.length > 0
-      ? args.positionals
-      : (await loadConfig(args, shell)).databases.map(({ options }) => options.path);
+  if (args.positionals.length === 0) {
+    const config = await loadConfig(args, shell);
+    return config.databases.map(({ options }) => selectFrom(config, options.path, args));
+  }
   const selections: Selection[] = [];
-  for (const one of named) selections.push(await select({ ...args, positionals: [one] }, shell));
+  for (const one of args.positionals)
+    selections.push(await select({ ...args, positionals: [one] }, shell));
   return selections;
 }
 

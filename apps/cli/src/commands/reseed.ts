@@ -70,8 +70,9 @@ function unknownDestination(args: Arguments, { databases }: Config, name: string
 
 function describe({ path, destination, reseed: result, running }: Outcome): string {
   if (result === 'not needed') {
-    const why = running ? 'does not lack its folder' : 'has got nothing from this machine yet';
-    return `${path}: ${destination} ${why}, so there is nothing to do`;
+    return running
+      ? `${path}: the replicator has not seen that ${destination} lacks its folder, so nothing was done; it looks with the next commit`
+      : `${path}: ${destination} has got nothing from this machine yet, so there is nothing to do`;
   }
   return running
     ? `${path}: a full snapshot will be sent to ${destination}`

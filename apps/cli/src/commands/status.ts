@@ -86,7 +86,8 @@ function print(
   shell: Shell,
 ): void {
   for (const [index, row] of rows.entries()) {
-    const { database, status, local_txid: txid, wal_size: walSize, replicator, error } = row;
+    const { database, local_txid: txid, wal_size: walSize, replicator, error } = row;
+    const status = row.status === 'ok' && !row.healthy ? 'unhealthy' : row.status;
     const isListed = error === undefined || row.problems.includes(error); // printed below
     const why = isListed ? '' : `: ${error}`;
     shell.stdout.write(

@@ -23,7 +23,7 @@ function logDatabase(database: DatabaseReport, logger: Logger): void {
   if (error !== undefined) logger.error(error.message, { code: error.code });
   if (absence !== undefined && txid === undefined) {
     const what = absence === 'empty' ? 'the database is empty' : 'the database does not exist';
-    if (problems.length > 0) logger.error(`${what}: nothing was sent`);
+    if (problems.length > 0) logger.error(`${what}: nothing was sent; check its path`);
     else logger.info(`${what}, and was not created while Sluice waited`);
     return;
   }

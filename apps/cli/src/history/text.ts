@@ -23,7 +23,7 @@ export function describeHistory(report: HistoryReport, width: number): string[] 
     ...section('resolution', spans, ({ level, first: from, last: to, steps }) =>
       steps === 0
         ? `${from.at.toISOString()}: one moment`
-        : `${from.at.toISOString()} to ${to.at.toISOString()}: level ${level}, ${steps} files, ` +
+        : `${from.at.toISOString()} to ${to.at.toISOString()}: level ${level}, ${steps} ${steps === 1 ? 'file' : 'files'}, ` +
           `a moment every ${formatDuration(roundMs((to.at.getTime() - from.at.getTime()) / steps))} on average`,
     ),
     ...section('gaps', gaps, ({ fromTXID, toTXID, before, after }) => {

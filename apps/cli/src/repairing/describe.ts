@@ -43,7 +43,7 @@ export function describeRepair({ database, destinations, mode, report }: Repaire
   const lines = [`${database}:`];
   for (const one of report.destinations) {
     lines.push(`  ${one.name} (${targetOf.get(one.name)}): ${describeOne(one, mode)}`);
-    lines.push(...problemsOf(one));
+    lines.push(...problemsOf(one, mode));
   }
   for (const { name, why } of report.unanswered) lines.push(`  ! ${name} was not examined: ${why}`);
   for (const { file, destinations: names } of report.conflicts) {
@@ -81,18 +81,15 @@ function describeOne(
   return `${count(files, 'file')}${all.length === 0 ? ', lacks nothing' : `, ${all.join(', ')}`}`;
 }
 
-function problemsOf({
-  name,
-  damaged,
-  failures,
-  stillDamaged,
-  unread,
-  stuckAt,
-}: DestinationRepair): string[] {
+function problemsOf(
+  { name, damaged, failures, stillDamaged, unread, stuckAt }: DestinationRepair,
+  mode: RepairOptions['mode'],
+): string[] {
+  const was = mode === 'mend' ? 'was' : 'is';
   const still = new Set(stillDamaged.map(nameOf));
   const mended = damaged.filter(({ file }) => !still.has(nameOf(file)));
   return [
-    ...some(mended, (each) => `    ${describeFile(each)}: it was damaged`),
+    ...some(mended, (each) => `    ${describeFile(each)}: it ${was} damaged`),
     ...some(
       damaged.filter(({ file }) => still.has(nameOf(file))),
       (each) => `  ! ${describeFile(each)}: it stays damaged`,

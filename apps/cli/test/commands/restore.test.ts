@@ -220,7 +220,7 @@ test('a folder without its parent may be on an unmounted disk', async () => {
   const { code, stderr } = await sluice(words);
   expect(code).toBe(7);
   expect(stderr).toMatch(
-    /the folder does not exist, and neither does its parent: mount the disk of .*, or create the parent if/,
+    /the folder does not exist, and neither does its parent: check the path, mount the disk of .*, or create the parent if/,
   );
 });
 

@@ -93,6 +93,8 @@ dbs:
     bucket: b
   - url: file:///backup/app
   - typ: s3
+  - path: /backup/b
+    sync-intervall: 1s
 - path: sqlite:///data/app.db
   replica: /backup
 - replicas: []
@@ -113,10 +115,11 @@ dbs:
     'test.yml:15: dbs[0].replicas[1].bucket: is a key of s3, gs, abs, not of file; remove it',
     'test.yml:17: dbs[0].replicas[3]: path is missing',
     'test.yml:17: dbs[0].replicas[3]: typ is not a key of file: did you mean type?',
-    'test.yml:18: dbs[1].path: /data/app.db is already the path of dbs[0].path',
-    'test.yml:19: dbs[1]: replica must be a map of keys',
-    'test.yml:20: dbs[2].replicas is empty: add at least one destination',
-    'test.yml:20: dbs[2]: path is missing',
+    'test.yml:19: dbs[0].replicas[4]: sync-intervall is not a key of file: did you mean sync-interval?',
+    'test.yml:20: dbs[1].path: /data/app.db is already the path of dbs[0].path',
+    'test.yml:21: dbs[1]: replica must be a map of keys',
+    'test.yml:22: dbs[2].replicas is empty: add at least one destination',
+    'test.yml:22: dbs[2]: path is missing',
   ]);
 });
 

@@ -72,6 +72,12 @@ async function drill(
 
 const resultsOf = (rows: readonly Row[]): unknown => rows.map(({ name, result }) => [name, result]);
 
+test('a configuration that was found is named once', async () => {
+  const { config } = await scene();
+  const { code, stderr } = await sluice(['drill'], {}, [config]);
+  expect([code, stderr]).toEqual([0, `sluice: using the configuration ${config}\n`]);
+});
+
 test('each destination is restored alone and equals the live database; nothing is left', async () => {
   const at = await scene();
   const before = fs.readdirSync(at.folder).sort();

@@ -64,6 +64,7 @@ test('three folders, each with other losses, are refilled, and each restores alo
   expect(dry.stdout).toMatch(
     /two \(.*\): 2 files, lacked 1 moment, 2 files damaged, 2 files to copy/,
   );
+  expect(dry.stdout).toContain(': it is damaged');
   expect(fs.existsSync(fileOf(at, 0, FIRST))).toBe(false);
 
   const { code, stdout } = await sluice(['repair', '-json', '-config', at.config, at.database]);
@@ -113,6 +114,23 @@ test('a destination that is gone is named, the others are repaired, and the exit
     FIRST,
   );
   expect(code).not.toBe(0);
+});
+
+test('a folder that has lost everything may be an unmounted disk: nothing is written there until reseed', async () => {
+  const at = await scene();
+  const [folder = ''] = at.folders;
+  fs.rmSync(folder, { recursive: true });
+  for (const mode of [['-dry-run'], ['-read-data'], []]) {
+    const { code, stdout } = await sluice(['repair', ...mode, '-config', at.config]);
+    expect(stdout).toContain('! one was not examined: ');
+    expect(code).toBe(EXIT_CODES.unreachable);
+    expect(fs.existsSync(folder)).toBe(false);
+  }
+  const reseeded = await sluice(['reseed', '-config', at.config, 'one']);
+  expect(reseeded.code, reseeded.stderr).toBe(0);
+  const { code, stdout } = await sluice(['repair', '-config', at.config]);
+  expect(stdout).toMatch(/one \(.*\): 1 file, lacked 1 moment, 1 file copied/);
+  expect(code).toBe(EXIT_CODES.ok);
 });
 
 test.each(['0/3', '4/3', 'x', '1/99999'])('-read-data=%s is refused', async (part) => {

@@ -91,7 +91,9 @@ test('-once fails for a missing database and names it', async () => {
   );
   const { code, stdout } = await runProcess(['replicate', '-once', '-config', config]);
   expect(code).toBe(9);
-  expect(stdout).toContain(`msg="the database does not exist: nothing was sent" db=${database}`);
+  expect(stdout).toContain(
+    `msg="the database does not exist: nothing was sent; check its path" db=${database}`,
+  );
 });
 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s sends new commits and exits 0', async (signal) => {

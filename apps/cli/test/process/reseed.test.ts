@@ -87,7 +87,7 @@ test('a running replicator waits for the disk, or for sluice reseed', async () =
   await replicator.says(/full snapshot sent/);
   const nothing = await sluice('reseed', 'disk');
   expect(nothing.stdout).toBe(
-    `${database}: disk does not lack its folder, so there is nothing to do\n`,
+    `${database}: the replicator has not seen that disk lacks its folder, so nothing was done; it looks with the next commit\n`,
   );
   unmount();
   addRows(database, 1);

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { addRows } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
 import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
@@ -173,6 +174,15 @@ test('text output is a table with a line for each destination', async () => {
   );
   expect(columns).toMatch(/^ {2}destination +state +lag +txid +fencing +last success +last error$/);
   expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honored +\d{4}-/);
+});
+
+test('text output says that a database with a failing destination is unhealthy', async () => {
+  const { config, database } = scene();
+  addRows(database, 1);
+  await runProcess(['replicate', '-once', database, `file://${temporaryFolder()}`]);
+  const { code, stdout } = await sluice(['status', '-config', config]);
+  expect(code).toBe(EXIT_CODES.behind);
+  expect(stdout).toContain(`${database}: unhealthy, TXID 0000000000000001`);
 });
 
 test('the last success at another place with the same name does not count', async () => {

@@ -110,7 +110,7 @@ test('a destination that does not take the commit is named', async () => {
   expect((await runProcess([...words, '-durable', '1', app])).stdout).toMatch(/ is at a\n$/);
   const many = await runProcess([...words, '-durable', '3', app]);
   expect(many).toMatchObject({ code: 2 });
-  expect(many.stderr).toContain('min is a number from 1 to 2');
+  expect(many.stderr).toContain('there are 2, not 3: give a number from 1 to 2, or "all"');
 });
 
 test.each([

@@ -1,6 +1,7 @@
 /** The configuration of one destination, by the schema of its backend. */
 
 import { isError, messageOf, ReplicationError, type ConfigIssue } from '../error.ts';
+import { HOST_KEYS } from './host-keys.ts';
 import type { ConfigSchema } from './schema.ts';
 import { parseURL } from './url.ts';
 import { isMap, validate } from './validate.ts';
@@ -34,7 +35,11 @@ export function parseConfig<Config>(
   const { scheme: what, schema } = backend;
   const url = isMap(input) && input['url'] !== undefined ? readURL(backend, input) : undefined;
   const merged = url?.keys === undefined ? input : { ...url.keys, ...(input as object) };
-  const result = validate(schema, merged, { what, ignored: IGNORED_KEYS });
+  const result = validate(schema, merged, {
+    what,
+    ignored: IGNORED_KEYS,
+    suggested: HOST_KEYS,
+  });
   const wrongURL = url?.issues ?? [];
   if (result.kind === 'invalid' || wrongURL.length > 0) {
     const found = result.kind === 'invalid' ? result.issues : [];

@@ -26,6 +26,8 @@ export interface ValidateOptions {
   readonly what: string;
   /** Keys that are valid, but are not passed to the validator. */
   readonly ignored?: readonly string[] | undefined;
+  /** Keys that are read elsewhere before. They are only suggested for a mistyped key. */
+  readonly suggested?: readonly string[] | undefined;
 }
 
 /** Result of `validate`. Problems are returned, not thrown. */
@@ -37,14 +39,15 @@ export type Validated<Output> =
 export function validate<Output>(
   schema: ConfigSchema<Output>,
   input: unknown,
-  { what, ignored = [] }: ValidateOptions,
+  { what, ignored = [], suggested = [] }: ValidateOptions,
 ): Validated<Output> {
   if (!isMap(input)) {
     const message = `${what} must be a map of keys, not ${show(input)}`;
     return { kind: 'invalid', issues: [{ path: [], message }] };
   }
   const unknown: ConfigIssue[] = [];
-  const prepared = prepare(input, jsonSchemaOf(schema), { what, ignored, path: [], unknown });
+  const context = { what, ignored, suggested, path: [], unknown };
+  const prepared = prepare(input, jsonSchemaOf(schema), context);
   const result = schema['~standard'].validate(prepared);
   if (result instanceof Promise) {
     throw new ReplicationError(
@@ -67,6 +70,7 @@ export function isMap(value: unknown): value is Readonly<Record<string, unknown>
 interface Context {
   readonly what: string;
   readonly ignored: readonly string[];
+  readonly suggested: readonly string[];
   readonly path: Path;
   readonly unknown: ConfigIssue[];
 }
@@ -85,7 +89,7 @@ function prepare(value: unknown, json: JSONSchema, context: Context): unknown {
 function prepareMap(
   map: Readonly<Record<string, unknown>>,
   json: JSONSchema,
-  { what, ignored, path, unknown }: Context,
+  { what, ignored, suggested, path, unknown }: Context,
 ): Readonly<Record<string, unknown>> {
   const properties = propertiesOf(json);
   const known = properties === undefined ? undefined : [...Object.keys(properties), ...ignored];
@@ -94,7 +98,7 @@ function prepareMap(
     if (ignored.includes(key)) continue;
     const at = [...path, key];
     if (known !== undefined && !known.includes(key)) {
-      const meant = nearest(key, known);
+      const meant = nearest(key, path.length === 0 ? [...known, ...suggested] : known);
       const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
       unknown.push({ path: at, message: `${at.join('.')} is not a key of ${what}${hint}` });
     } else if (value !== undefined && value !== null) {
@@ -103,7 +107,13 @@ function prepareMap(
       const isMapOnly = inner.properties !== undefined && !typesOf(inner).has('string');
       const keys = isMapOnly ? Object.keys(inner.properties ?? {}) : undefined;
       if (keys === undefined || isMap(value)) {
-        prepared[key] = prepare(value, inner, { what: key, ignored: [], path: at, unknown });
+        prepared[key] = prepare(value, inner, {
+          what: key,
+          ignored: [],
+          suggested: [],
+          path: at,
+          unknown,
+        });
       } else {
         const message = `${at.join('.')} must be a map of ${keys.join(', ')}`;
         unknown.push({ path: at, message });

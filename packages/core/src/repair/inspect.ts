@@ -5,8 +5,9 @@
 
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { LTXFileInfo } from '../replica/replica.ts';
+import type { ListFilesOptions, LTXFileInfo } from '../replica/replica.ts';
 import type { OpenReplica } from '../replicate/destination/sender.ts';
+import type { EmptyRoot } from '../store/client.ts';
 import { Semaphore } from '../store/semaphore.ts';
 import { examine, examineHeader, type Depth } from './examine.ts';
 import { doubtfulFiles, lineagesOf, type ExaminedFile } from './histories.ts';
@@ -35,6 +36,7 @@ interface Opened<Given> {
   readonly given: Given;
   readonly name: string;
   readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
+  readonly emptyRoot: EmptyRoot | undefined;
 }
 
 /** Reads at once, for all destinations together. A read is short, and mostly waits for an answer. */
@@ -67,13 +69,13 @@ export async function inspectAll<Given>(
 }
 
 async function inspect<Given>(
-  { given, name, open }: Opened<Given>,
+  { given, name, open, emptyRoot }: Opened<Given>,
   slots: Semaphore,
   options: InspectOptions,
 ): Promise<InspectedDestination<Given>[]> {
   const { depthOf, kernel, onExamined, signal } = options;
   const replica = await open(signal);
-  const listed = await list(replica, signal);
+  const listed = await list(replica, { emptyRoot, signal });
   const files = await Promise.all(
     listed.map(async (file): Promise<ExaminedFile> => {
       const found = await slots.run(signal, async () =>
@@ -87,14 +89,12 @@ async function inspect<Given>(
 }
 
 /** A folder that no replicator has created yet is empty. */
-async function list(
-  { client }: OpenReplica,
-  signal: AbortSignal | undefined,
-): Promise<LTXFileInfo[]> {
+async function list({ client }: OpenReplica, options: ListFilesOptions): Promise<LTXFileInfo[]> {
   try {
-    return await Array.fromAsync(client.listFiles('all', { signal }));
+    return await Array.fromAsync(client.listFiles('all', options));
   } catch (error) {
-    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true) return [];
+    const isNew = isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true;
+    if (isNew && options.emptyRoot !== 'refuse') return [];
     throw error;
   }
 }

@@ -12,6 +12,7 @@ import type { RetentionPolicy } from '../history/retention-policy.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import type { OpenReplica } from '../replicate/destination/sender.ts';
+import type { LastSent } from '../replicate/record.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import { BadSourceError, copyFile } from './copy-file.ts';
 import type { Examined } from './examine.ts';
@@ -27,7 +28,7 @@ export interface RepairTarget {
   /** What it keeps; undefined: everything. */
   readonly policy: RetentionPolicy | undefined;
   /** What the replicator of this host sent there last: newer files are sent by it. */
-  readonly sent: { readonly txid: bigint; readonly lineage: bigint } | undefined;
+  readonly sent: LastSent | undefined;
   readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
 }
 
@@ -83,7 +84,10 @@ class Repair {
   async run(): Promise<RepairReport> {
     const { destinations, signal } = this.#options;
     const { inspected, unanswered } = await inspectAll(
-      destinations.map((given) => ({ given, name: given.name, open: given.open })),
+      destinations.map((given) => {
+        const { name, open, sent } = given;
+        return { given, name, open, emptyRoot: sent?.emptyRoot };
+      }),
       {
         depthOf: (file) => (isReadWhole(file, this.#options) ? 'whole' : 'end'),
         kernel: this.#kernel,

@@ -142,15 +142,22 @@ export class SentRecords {
   }
 }
 
+/** What was sent to a destination last. */
+export interface LastSent extends Pick<SentRecord, 'txid' | 'lineage'> {
+  /** What an empty folder means there. */
+  readonly emptyRoot?: EmptyRoot | undefined;
+}
+
 /** The last file sent to `target`, as recorded in the staging folder `folder`. */
 export async function lastSentTo(
   folder: string,
   target: string,
   files: FileSystem = systemFiles,
-): Promise<Pick<SentRecord, 'txid' | 'lineage'> | undefined> {
+): Promise<LastSent | undefined> {
   const records = new SentRecords(folder, files);
   await records.load();
-  return records.get(target);
+  const record = records.get(target);
+  return record && { ...record, emptyRoot: records.emptyRoot(target) };
 }
 
 type Entry = Readonly<Record<string, unknown>>;

@@ -139,7 +139,7 @@ export class Durability {
     if (isCount && timeoutMs > 0) return needed;
     const wrong = isCount
       ? `timeoutMs is a positive number, not ${timeoutMs}`
-      : `min is a number from 1 to ${length}, its number of destinations, or "all", not ${min}`;
+      : `there are ${length}, not ${min}: give a number from 1 to ${length}, or "all"`;
     throw new ReplicationError('CONFIG_INVALID', `wait for the destinations of ${path}: ${wrong}`);
   }
 

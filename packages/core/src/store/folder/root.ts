@@ -66,7 +66,7 @@ export class Root {
     const isParentThere = await this.#withErrors(what, () => this.#steps.isParentThere());
     if (isParentThere) throw this.#notFound(what, 'the folder does not exist', { isNew: true });
     const message =
-      `${what}: the folder does not exist, and neither does its parent: mount the disk of ${this.path}, ` +
+      `${what}: the folder does not exist, and neither does its parent: check the path, mount the disk of ${this.path}, ` +
       'or create the parent if this is the first start';
     throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
   }
