@@ -125,13 +125,22 @@ export function toIncrement(event: StagedEvent): StagedIncrement {
   };
 }
 
-/** Converts a staged file found from an earlier run. */
-export function toFoundIncrement({ file, ...described }: FoundFile): StagedIncrement {
-  return {
-    txid: file.maxTXID,
-    path: file.path,
-    sizeBytes: file.sizeBytes,
-    asOf: described.since,
-    ...described,
-  };
+/**
+ * Converts a staged file that was found when the database was opened. `known`: the file that was staged there until
+ * then. Without it the age comes from the wall clock, which may have been set back since; but the commits are older
+ * than this process, which began at `startedAt`.
+ */
+export function toFoundIncrement(
+  { file, ...described }: FoundFile,
+  startedAt: number,
+  known?: StagedIncrement,
+): StagedIncrement {
+  const { maxTXID: txid, path, sizeBytes } = file;
+  const isKnown =
+    known?.sizeBytes === sizeBytes &&
+    known.lineage === described.lineage &&
+    known.timestampMs === described.timestampMs;
+  const since = Math.min(described.since, startedAt);
+  const times = isKnown ? { since: known.since, asOf: known.asOf } : { since, asOf: since };
+  return { ...described, txid, path, sizeBytes, ...times };
 }

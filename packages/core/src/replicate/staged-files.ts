@@ -61,6 +61,8 @@ const RETRY_MS = { minMs: 1_000, maxMs: 60_000 };
 export class StagedFiles {
   readonly backlog: Backlog = new Backlog();
   readonly #context: StagedFilesContext;
+  /** By the monotonic clock. */
+  readonly #startedAt: number;
   #snapshot: StagedSnapshot | undefined;
   /** Current limit: `maxBytes`, or less if the volume is short of space. */
   #affordableBytes: number;
@@ -77,6 +79,7 @@ export class StagedFiles {
 
   constructor(context: StagedFilesContext) {
     this.#context = context;
+    this.#startedAt = context.clock.monotonic();
     this.#affordableBytes = context.maxBytes;
     this.#retry = new Retry(context.clock, RETRY_MS);
   }
@@ -94,7 +97,11 @@ export class StagedFiles {
   /** The database was opened or reopened. Earlier snapshots are gone. */
   reset(files: readonly FoundFile[]): void {
     for (const { file } of files) this.#freed.delete(file.path); // staged again
-    this.backlog.reset(files.map(toFoundIncrement));
+    const known = new Map(this.backlog.files.map((file) => [file.path, file]));
+    const found = files.map((each) =>
+      toFoundIncrement(each, this.#startedAt, known.get(each.file.path)),
+    );
+    this.backlog.reset(found);
     this.#snapshot = undefined;
   }
 

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Absence } from '../../src/database/events.ts';
 import { Gauges } from '../../src/database/gauges.ts';
-import { Backlog, type StagedIncrement } from '../../src/replicate/backlog.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
+import { Backlog, type StagedIncrement, toFoundIncrement } from '../../src/replicate/backlog.ts';
 import {
   Confirmations,
   gatherFacts,
@@ -185,5 +186,32 @@ test('a database that has appeared is looked at since it was last missing, howev
     lookAgeMs: 4_000,
     stagedAgeMs: 4_000,
     destinations: [{ confirmedAgeMs: 4_000 }],
+  });
+});
+
+describe('the age of a staged file that was found when the database was opened', () => {
+  const file = {
+    level: 0,
+    minTXID: toTXID(2n),
+    maxTXID: toTXID(2n),
+    sizeBytes: 1,
+    path: '/staging/2',
+  };
+  const found = {
+    ...{ file, content: 'increment', lineage: 1n, pageSize: 4096, timestampMs: 0 },
+    since: 9_000,
+  } as const;
+
+  test('is at least that of this process, because the wall clock may have been set back', () => {
+    expect(toFoundIncrement(found, 10_000)).toMatchObject({ since: 9_000, asOf: 9_000 });
+    expect(toFoundIncrement(found, 1_000)).toMatchObject({ since: 1_000, asOf: 1_000 });
+  });
+
+  test('is known if this process has staged it', () => {
+    const known = staged(2n, 5_000, 6_000);
+    const times = { since: 5_000, asOf: 6_000 };
+    expect(toFoundIncrement(found, 1_000, { ...known, path: file.path })).toMatchObject(times);
+    const other = { ...known, timestampMs: 1 }; // the TXID was used again
+    expect(toFoundIncrement(found, 1_000, other)).toMatchObject({ since: 1_000, asOf: 1_000 });
   });
 });
