@@ -7,6 +7,7 @@ import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import type { OpenReplica } from '../replicate/destination/sender.ts';
+import type { EmptyRoot } from '../store/client.ts';
 import { Semaphore } from '../store/semaphore.ts';
 import { examine, examineHeader, type Depth } from './examine.ts';
 import { doubtfulFiles, lineagesOf, type ExaminedFile } from './histories.ts';
@@ -34,6 +35,7 @@ export interface InspectOptions {
 interface Opened<Given> {
   readonly given: Given;
   readonly name: string;
+  readonly emptyRoot: EmptyRoot | undefined;
   readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
 }
 
@@ -67,13 +69,13 @@ export async function inspectAll<Given>(
 }
 
 async function inspect<Given>(
-  { given, name, open }: Opened<Given>,
+  { given, name, emptyRoot, open }: Opened<Given>,
   slots: Semaphore,
   options: InspectOptions,
 ): Promise<InspectedDestination<Given>[]> {
   const { depthOf, kernel, onExamined, signal } = options;
   const replica = await open(signal);
-  const listed = await list(replica, signal);
+  const listed = await list(replica, emptyRoot, signal);
   const files = await Promise.all(
     listed.map(async (file): Promise<ExaminedFile> => {
       const found = await slots.run(signal, async () =>
@@ -86,15 +88,17 @@ async function inspect<Given>(
   return [{ given, name, replica, files: withoutGone(files) }];
 }
 
-/** A folder that no replicator has created yet is empty. */
+/** A folder that no replicator has created yet is empty. One that had files may be a disk that is not mounted. */
 async function list(
   { client }: OpenReplica,
+  emptyRoot: EmptyRoot | undefined,
   signal: AbortSignal | undefined,
 ): Promise<LTXFileInfo[]> {
   try {
-    return await Array.fromAsync(client.listFiles('all', { signal }));
+    return await Array.fromAsync(client.listFiles('all', { emptyRoot, signal }));
   } catch (error) {
-    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true) return [];
+    const isNew = isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true;
+    if (isNew && emptyRoot !== 'refuse') return [];
     throw error;
   }
 }

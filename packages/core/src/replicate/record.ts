@@ -142,15 +142,21 @@ export class SentRecords {
   }
 }
 
+/** The last file that was sent to a destination, and what it means if its folder is empty. */
+export interface LastSent extends Pick<SentRecord, 'txid' | 'lineage'> {
+  readonly emptyRoot: EmptyRoot | undefined;
+}
+
 /** The last file sent to `target`, as recorded in the staging folder `folder`. */
 export async function lastSentTo(
   folder: string,
   target: string,
   files: FileSystem = systemFiles,
-): Promise<Pick<SentRecord, 'txid' | 'lineage'> | undefined> {
+): Promise<LastSent | undefined> {
   const records = new SentRecords(folder, files);
   await records.load();
-  return records.get(target);
+  const sent = records.get(target);
+  return sent && { ...sent, emptyRoot: records.emptyRoot(target) };
 }
 
 type Entry = Readonly<Record<string, unknown>>;

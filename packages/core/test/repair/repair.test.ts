@@ -150,6 +150,15 @@ test('two writers: equal names with other bytes are reported, and nothing is cop
   expect(c.store.objects.size).toBe(0);
 });
 
+test('two writers of one lineage, as a machine and its copy, are told by different increments', async () => {
+  const [a] = (await placesWith(makeFiles(6).files, 'a')) as [Place];
+  const [b] = (await placesWith(makeFiles(6, 2).files, 'b')) as [Place];
+  b.remove({ level: 0, min: 6, max: 6 });
+  const report = await repairAll([a, b]);
+  expect(report.conflicts).toMatchObject([{ destinations: ['a', 'b'] }]);
+  expect(at(report, 'b').copies).toEqual([]);
+});
+
 test('two writers: destinations of the same side still repair each other', async () => {
   const ours = makeFiles(5);
   const theirs = makeFiles(5, 2, 8n);
