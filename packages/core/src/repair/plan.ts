@@ -257,7 +257,8 @@ function isGood({ found }: ExaminedFile): boolean {
 function toHistoryFile({ found, ...file }: ExaminedFile): HistoryFile {
   const isRead = found.kind === 'whole' || found.kind === 'end' || found.kind === 'listed';
   const lineage = isRead ? found.lineage : undefined;
-  return { ...file, lineage, isFullImage: isRead && found.isFullImage };
+  const committedMs = isRead ? found.committedMs : undefined;
+  return { ...file, lineage, committedMs, isFullImage: isRead && found.isFullImage };
 }
 
 function smallest(files: readonly HistoryFile[]): HistoryFile | undefined {

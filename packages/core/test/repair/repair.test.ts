@@ -269,6 +269,26 @@ test('what retention has deleted is not copied back, whatever the times of the c
   expect(at(more, 'b').lacking).toBe(4);
 });
 
+test('a destination whose clock is a year behind does not make promised states old', async () => {
+  const timestamp = new Date(NOW_MS - HOUR_MS);
+  const { history } = makeFiles(6);
+  const files = [1, 2, 3, 4, 5, 6].map((txid) => {
+    return made(0, txid, txid, { ...history.content(txid, txid), timestamp });
+  });
+  // Only its end is read, so its time is not known there.
+  const last = made(9, 1, 6, { ...history.image(6), timestamp });
+  const [a, b] = (await placesWith([...files, last], 'a', 'b')) as [Place, Place];
+  for (const file of [...files, last]) {
+    const { bytes } = file;
+    a.store.put(a.key(file), bytes, { modifiedAt: new Date(NOW_MS - 365 * 24 * HOUR_MS) });
+    b.store.put(b.key(file), bytes, { modifiedAt: timestamp });
+  }
+  b.remove(files[2] as MadeFile);
+  const policy = { ...RETENTION_DEFAULTS, retentionMs: 24 * HOUR_MS };
+  const report = await repairAll([a, b], { targets: { policy }, clock: clockAt(NOW_MS) });
+  expect(at(report, 'b').copies).toMatchObject([{ from: 'a', file: { maxTXID: 3n } }]);
+});
+
 test('a damaged source gives nothing its name, and another source is taken', async () => {
   const { history, files } = makeFiles(4);
   const large = made(9, 1, 4, history.image(4));
