@@ -3,7 +3,8 @@
  * its lineage. It is written before a staged file is freed, so the record always includes files that
  * are gone from staging. If the record is lost, an image is taken.
  *
- * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`), until a file is sent there.
+ * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`), until a file is sent or
+ * found there.
  *
  * For an encrypted destination `sealed` has the last encrypted files of level 0, and the last encrypted snapshots,
  * written before they are sent.
@@ -93,6 +94,21 @@ export class SentRecords {
     this.#reseeding.add(key);
     this.#dirty = true;
     await this.save();
+  }
+
+  /** For an uploader: `emptyRoot`, and what ends a reseed. */
+  emptinessOf(key: string): {
+    readonly emptyRoot: () => EmptyRoot | undefined;
+    readonly onFound: () => void;
+  } {
+    return { emptyRoot: () => this.emptyRoot(key), onFound: () => this.#endReseed(key) };
+  }
+
+  /** Files are there: from now on an empty folder is a disk that is not mounted. Does not throw. */
+  #endReseed(key: string): void {
+    if (!this.#reseeding.delete(key)) return;
+    this.#dirty = true;
+    this.save().catch(() => undefined); // the next save writes it, and reports its own failure
   }
 
   /** The last files that were encrypted for a destination: level 0, then snapshots, each newest first. */
