@@ -99,7 +99,7 @@ function problemsOf(
     ...(stuckAt === undefined
       ? []
       : [
-          `  ! ${name}: the newest state cannot be restored, only TXID ${hex(stuckAt)}: ` +
+          `  ! ${name}: the newest state cannot be restored, ${stuckAt === 0n ? 'and no other' : `only TXID ${hex(stuckAt)}`}: ` +
             'the next full snapshot closes the gap (snapshot.interval); with scrub, the replicator makes one at once',
         ]),
   ];

@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   isSuperseded,
+  lastSentTo,
   loggerFor,
   repair,
   scrubNameOf,
@@ -24,6 +25,7 @@ import { messageOf, type Logger } from '@sluice/core/backend';
 import { formatBytes, formatDuration } from '@sluice/core/config';
 import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
+import { metaPathOf } from '../drilling/drill-one.ts';
 import { toRepairTargets } from '../repairing/targets.ts';
 import { ScrubJobs, type ScrubJob } from './jobs.ts';
 
@@ -35,6 +37,8 @@ export interface BackgroundScrubsOptions {
   readonly damage: DamageReport;
   readonly logger: Logger;
 }
+
+type ScrubInput = Parameters<typeof scrubSlice>[0];
 
 /** Length of a slice: a restart repeats at most this, and one file. */
 const SLICE_MS = 30_000;
@@ -136,14 +140,17 @@ export class BackgroundScrubs {
 
   /** Looks after known damage, then reads a slice if a round is due or under way. */
   async #scrub(job: ScrubJob): Promise<void> {
-    const { destination, settings } = job;
+    const { database, destination, settings } = job;
     const { signal } = this.#stop;
     const { bytesPerSecond } = settings;
+    const emptyRoot = (await lastSentTo(metaPathOf(database), destination.target))?.emptyRoot;
     await using connections = new Destinations(this.#options.logger, 'read', bytesPerSecond);
     const { client } = await connections.open(destination, signal);
-    if (job.record !== undefined && !isRoundDue(job)) return await this.#recheck(job, client);
+    if (job.record !== undefined && !isRoundDue(job))
+      return await this.#recheck(job, client, emptyRoot);
     const record = job.record?.cursor === undefined ? beginRound(job) : job.record;
-    const slice = await scrubSlice({ client, cursor: record.cursor, sliceMs: SLICE_MS, signal });
+    const { cursor } = record;
+    const slice = await scrubSlice({ client, cursor, emptyRoot, sliceMs: SLICE_MS, signal });
     job.record = afterSlice(record, slice);
     job.dueMs = systemClock.monotonic();
     if (slice.damaged.length > 0) await this.#mendFound(job, slice);
@@ -241,11 +248,15 @@ export class BackgroundScrubs {
   }
 
   /** Forgets damage that a full snapshot has made unimportant, or that is gone. */
-  async #recheck(job: ScrubJob, client: Parameters<typeof scrubSlice>[0]['client']): Promise<void> {
+  async #recheck(
+    job: ScrubJob,
+    client: ScrubInput['client'],
+    emptyRoot: ScrubInput['emptyRoot'],
+  ): Promise<void> {
     const { record } = job;
     if (record === undefined) return;
     const { signal } = this.#stop;
-    const listed = await Array.fromAsync(client.listFiles('all', { signal }));
+    const listed = await Array.fromAsync(client.listFiles('all', { emptyRoot, signal }));
     this.#supersede(job, listed);
     if (isSnapshotNeeded(job, listed)) await this.#orderSnapshot(job);
     job.dueMs = systemClock.monotonic() + remainingMs(job);

@@ -138,3 +138,40 @@ test.each(['0/3', '4/3', 'x', '1/99999'])('-read-data=%s is refused', async (par
   expect(code).toBe(EXIT_CODES.usage);
   expect(stderr).toContain('-read-data is a part and their number');
 });
+
+test('an empty folder that had files stays empty: its disk may not be mounted, until reseed', async () => {
+  const at = await scene();
+  const mountPoint = at.folders[1] ?? '';
+  const isFilled = (): boolean => fs.existsSync(fileOf(at, 1, FIRST));
+  fs.rmSync(mountPoint, { recursive: true });
+  for (const state of ['missing', 'empty']) {
+    if (state === 'empty') fs.mkdirSync(mountPoint);
+    for (const flags of [['-dry-run'], []]) {
+      const { code, stdout } = await sluice(['repair', ...flags, '-config', at.config]);
+      expect(code, stdout).toBe(EXIT_CODES.unreachable);
+      expect(stdout).toMatch(/! two was not examined: .*is the disk of .* mounted\?/);
+      expect(isFilled()).toBe(false);
+    }
+  }
+  const reseed = await sluice(['reseed', '-config', at.config, 'two']);
+  expect(reseed.code, reseed.stderr).toBe(0);
+  const { code, stdout } = await sluice(['repair', '-config', at.config]);
+  expect(code, stdout).toBe(0);
+  expect(isFilled()).toBe(true);
+});
+
+test('a state that was sent and is missing everywhere is not passed over', async () => {
+  const at = await scene();
+  addRows(at.database, 1);
+  expect((await runProcess(['replicate', '-once', '-config', at.config])).code).toBe(0);
+  const second = '0/0000000000000002-0000000000000002.ltx';
+  for (const index of NAMES.keys()) fs.rmSync(fileOf(at, index, second));
+  const tail = await sluice(['repair', '-config', at.config]);
+  expect(tail.code, tail.stdout).toBe(EXIT_CODES.notMended);
+  expect(tail.stdout).toMatch(/! three: .* cannot be restored, only TXID 0000000000000001: /);
+
+  for (const index of NAMES.keys()) fs.rmSync(fileOf(at, index, ''), { recursive: true });
+  const all = await sluice(['repair', '-config', at.config]);
+  expect(all.code, all.stdout).toBe(EXIT_CODES.notMended);
+  expect(all.stdout).toMatch(/! three: the newest state cannot be restored, and no other: /);
+});

@@ -77,6 +77,19 @@ test('a start writes nothing there, and sluice reseed lets the next one send a f
   expect((await sluice('replicate', '-once')).code).toBe(3); // it counts once
 });
 
+test('what was allowed ends when the files are found: the disk was mounted after all', async () => {
+  const { backup, unmount, mount, sluice } = newDisk();
+  expect((await sluice('replicate', '-once')).code).toBe(0);
+  unmount();
+  expect((await sluice('reseed', 'disk')).code).toBe(0);
+  mount();
+  expect((await sluice('replicate', '-once')).code).toBe(0); // sends nothing
+  unmount();
+  const refused = await sluice('replicate', '-once');
+  expect(refused.code, refused.stdout).toBe(3);
+  expect(fs.existsSync(backup)).toBe(false);
+});
+
 function unmountAgain(backup: string): void {
   fs.rmSync(backup, { recursive: true });
 }

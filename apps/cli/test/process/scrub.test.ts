@@ -92,3 +92,16 @@ test('damage that no destination can mend makes it unhealthy, until a full snaps
   expect(code, stderr).toBe(0);
   expect(fs.statSync(output).size).toBe(fs.statSync(at.database).size);
 });
+
+test('a folder without its files and its marker is neither read as empty nor filled', async () => {
+  const at = await scene(['one', 'two']);
+  const mountPoint = path.join(at.folder, 'two');
+  fs.rmSync(mountPoint, { recursive: true });
+  fs.mkdirSync(mountPoint);
+  const replicator = new CLIProcess(['replicate', '-config', at.config]);
+  await replicator.says(/the scrub of two is interrupted: .*is the disk of .* mounted\?/);
+  await replicator.says(/scrub of one: \d+ files/);
+  expect(fs.readdirSync(mountPoint)).toEqual([]);
+  replicator.kill('SIGTERM');
+  expect((await replicator.ended()).stdout).not.toMatch(/scrub of two: 0 files/);
+});

@@ -33,6 +33,8 @@ export type Examined =
       readonly identity: FileIdentity | undefined;
       /** undefined if its header was not read; 0n if the file has none. */
       readonly lineage: bigint | undefined;
+      /** The time of its last commit, by the clock of the writer; undefined if its header was not read. */
+      readonly committedMs?: number | undefined;
       /** Whether it is known to hold every page. */
       readonly isFullImage: boolean;
     }
@@ -69,7 +71,8 @@ export async function examine(
         ...([client, file, kernel, signal] as const),
       );
       const identity = { sizeBytes, checksum };
-      return { kind: 'whole', identity, lineage: header.nodeID, isFullImage };
+      const { nodeID: lineage, timestampMs: committedMs } = header;
+      return { kind: 'whole', identity, lineage, committedMs, isFullImage };
     }
     const isFullImage = file.minTXID === 1n;
     if (client.encrypted !== undefined) {
@@ -96,7 +99,7 @@ export async function examineHeader(
   try {
     const header = await readHeader(rangesOf(client, file, signal), file.sizeBytes);
     requireTXIDs(file, header);
-    return { ...before, lineage: header.nodeID };
+    return { ...before, lineage: header.nodeID, committedMs: header.timestampMs };
   } catch (error) {
     signal?.throwIfAborted();
     return toExamined(error);

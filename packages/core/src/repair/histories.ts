@@ -4,7 +4,8 @@
  *  two files of one name          verdict
  *  same size and checksum         the same file
  *  one of them is damaged         no conflict: the other one may replace it
- *  both whole, same lineage       no conflict: an increment, and a full snapshot of the same TXID (next.ts)
+ *  both whole, same lineage, and  no conflict: an increment, and a full snapshot of the same TXID (next.ts)
+ *  one is a full snapshot
  *  both whole, otherwise          conflict: two replicators wrote
  *  not read whole                 doubtful: both must be read whole first
  *
@@ -174,7 +175,9 @@ export function isUsable({ kind }: Examined): boolean {
 function isConflict({ found: a }: ExaminedFile, { found: b }: ExaminedFile): boolean {
   if (a.kind !== 'whole' || b.kind !== 'whole' || isSameIdentity(a.identity, b.identity))
     return false;
-  return a.lineage === 0n || a.lineage !== b.lineage;
+  // A copy of a machine counts on in the same lineage, but a replicator makes each increment once.
+  const areIncrements = !a.isFullImage && !b.isFullImage;
+  return a.lineage === 0n || a.lineage !== b.lineage || areIncrements;
 }
 
 function isSame({ found: a }: ExaminedFile, { found: b }: ExaminedFile): boolean {

@@ -5,7 +5,7 @@
 
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { ListFilesOptions, LTXFileInfo } from '../replica/replica.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
 import type { OpenReplica } from '../replicate/destination/sender.ts';
 import type { EmptyRoot } from '../store/client.ts';
 import { Semaphore } from '../store/semaphore.ts';
@@ -35,8 +35,8 @@ export interface InspectOptions {
 interface Opened<Given> {
   readonly given: Given;
   readonly name: string;
-  readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
   readonly emptyRoot: EmptyRoot | undefined;
+  readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
 }
 
 /** Reads at once, for all destinations together. A read is short, and mostly waits for an answer. */
@@ -69,13 +69,13 @@ export async function inspectAll<Given>(
 }
 
 async function inspect<Given>(
-  { given, name, open, emptyRoot }: Opened<Given>,
+  { given, name, emptyRoot, open }: Opened<Given>,
   slots: Semaphore,
   options: InspectOptions,
 ): Promise<InspectedDestination<Given>[]> {
   const { depthOf, kernel, onExamined, signal } = options;
   const replica = await open(signal);
-  const listed = await list(replica, { emptyRoot, signal });
+  const listed = await list(replica, emptyRoot, signal);
   const files = await Promise.all(
     listed.map(async (file): Promise<ExaminedFile> => {
       const found = await slots.run(signal, async () =>
@@ -88,13 +88,17 @@ async function inspect<Given>(
   return [{ given, name, replica, files: withoutGone(files) }];
 }
 
-/** A folder that no replicator has created yet is empty. */
-async function list({ client }: OpenReplica, options: ListFilesOptions): Promise<LTXFileInfo[]> {
+/** A folder that no replicator has created yet is empty. One that had files may be a disk that is not mounted. */
+async function list(
+  { client }: OpenReplica,
+  emptyRoot: EmptyRoot | undefined,
+  signal: AbortSignal | undefined,
+): Promise<LTXFileInfo[]> {
   try {
-    return await Array.fromAsync(client.listFiles('all', options));
+    return await Array.fromAsync(client.listFiles('all', { emptyRoot, signal }));
   } catch (error) {
     const isNew = isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true;
-    if (isNew && options.emptyRoot !== 'refuse') return [];
+    if (isNew && emptyRoot !== 'refuse') return [];
     throw error;
   }
 }

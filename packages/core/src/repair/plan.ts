@@ -52,7 +52,7 @@ export interface DestinationPlan {
   readonly lacking: readonly bigint[];
   /** In the order of copying. */
   readonly copies: readonly FileCopy[];
-  /** The newest state that can be restored after the copies, if newer files are listed somewhere. */
+  /** The newest state that can be restored after the copies, if newer files are listed somewhere, or were sent. */
   readonly stuckAt: bigint | undefined;
 }
 
@@ -125,11 +125,13 @@ function planOne(
   const newest = after.at(-1) ?? 0n;
   const isAbove = ({ maxTXID }: LTXFileInfo): boolean =>
     maxTXID > newest && (sentUpTo === undefined || maxTXID <= sentUpTo);
+  // The last state that was sent may have been lost everywhere: then no listing shows it.
+  const isStuck = listed.some(isAbove) || newest < (sentUpTo ?? 0n);
   return {
     name,
     lacking,
     copies: copies.sort((a, b) => compareFiles(a.file, b.file)),
-    stuckAt: listed.some(isAbove) ? newest : undefined,
+    stuckAt: isStuck ? newest : undefined,
   };
 }
 
@@ -255,7 +257,8 @@ function isGood({ found }: ExaminedFile): boolean {
 function toHistoryFile({ found, ...file }: ExaminedFile): HistoryFile {
   const isRead = found.kind === 'whole' || found.kind === 'end' || found.kind === 'listed';
   const lineage = isRead ? found.lineage : undefined;
-  return { ...file, lineage, isFullImage: isRead && found.isFullImage };
+  const committedMs = isRead ? found.committedMs : undefined;
+  return { ...file, lineage, committedMs, isFullImage: isRead && found.isFullImage };
 }
 
 function smallest(files: readonly HistoryFile[]): HistoryFile | undefined {

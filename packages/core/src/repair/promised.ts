@@ -5,6 +5,9 @@
  * Times of a copied file or bucket are new. So a state counts as no newer than any later file, at any
  * destination: a file that repair has copied does not become young again, and is not copied back to a
  * destination that has deleted it.
+ *
+ * A destination whose clock is behind makes nothing old. It shows a file from before its commit, which another
+ * destination does not: then no file there is older than its own commit.
  */
 
 import { compare } from '../history/chain.ts';
@@ -17,13 +20,20 @@ import { nameOf } from './histories.ts';
 export interface HistoryFile extends LTXFileInfo {
   /** undefined or 0n: unknown. */
   readonly lineage: bigint | undefined;
+  /** The time of its last commit, by the clock of the writer, if that is known. */
+  readonly committedMs?: number | undefined;
   readonly isFullImage: boolean;
 }
+
+/** Clocks that differ by less are not told apart. */
+const CLOCK_MS = 3_600_000;
+/** The latest date there is. A later file, or another destination, may know more. */
+const UNKNOWN_MS = 8.64e15;
 
 /** One file of each name, with the earliest time at which it can have been written. */
 export function unionOf(listings: readonly (readonly HistoryFile[])[]): HistoryFile[] {
   const byName = new Map<string, HistoryFile>();
-  for (const file of listings.flat()) {
+  for (const file of withSoundTimes(listings).flat()) {
     const key = nameOf(file);
     const known = byName.get(key);
     if (known === undefined) byName.set(key, file);
@@ -42,6 +52,25 @@ export function unionOf(listings: readonly (readonly HistoryFile[])[]): HistoryF
     sorted[index] = { ...file, modifiedAt: new Date(earliestMs) };
   }
   return sorted;
+}
+
+function withSoundTimes(listings: readonly (readonly HistoryFile[])[]): (readonly HistoryFile[])[] {
+  const latestMs = new Map<string, number>();
+  for (const file of listings.flat()) {
+    const key = nameOf(file);
+    latestMs.set(key, Math.max(latestMs.get(key) ?? 0, file.modifiedAt.getTime()));
+  }
+  return listings.map((files) => {
+    const isBehind = files.some((file) => {
+      const leastMs = (file.committedMs ?? -Infinity) - CLOCK_MS;
+      return file.modifiedAt.getTime() < leastMs && (latestMs.get(nameOf(file)) ?? 0) >= leastMs;
+    });
+    if (!isBehind) return files;
+    return files.map((file) => {
+      const leastMs = file.committedMs ?? UNKNOWN_MS;
+      return { ...file, modifiedAt: new Date(Math.max(file.modifiedAt.getTime(), leastMs)) };
+    });
+  });
 }
 
 export interface Promised {

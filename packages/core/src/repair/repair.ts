@@ -12,7 +12,7 @@ import type { RetentionPolicy } from '../history/retention-policy.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import type { OpenReplica } from '../replicate/destination/sender.ts';
-import type { LastSent } from '../replicate/record.ts';
+import type { EmptyRoot } from '../store/client.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import { BadSourceError, copyFile } from './copy-file.ts';
 import type { Examined } from './examine.ts';
@@ -27,8 +27,17 @@ export interface RepairTarget {
   readonly name: string;
   /** What it keeps; undefined: everything. */
   readonly policy: RetentionPolicy | undefined;
-  /** What the replicator of this host sent there last: newer files are sent by it. */
-  readonly sent: LastSent | undefined;
+  /**
+   * What the replicator of this host sent there last: newer files are sent by it. `emptyRoot` says whether an empty
+   * folder may be a disk that is not mounted.
+   */
+  readonly sent:
+    | {
+        readonly txid: bigint;
+        readonly lineage: bigint;
+        readonly emptyRoot?: EmptyRoot | undefined;
+      }
+    | undefined;
   readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
 }
 
@@ -85,8 +94,8 @@ class Repair {
     const { destinations, signal } = this.#options;
     const { inspected, unanswered } = await inspectAll(
       destinations.map((given) => {
-        const { name, open, sent } = given;
-        return { given, name, open, emptyRoot: sent?.emptyRoot };
+        const { name, sent, open } = given;
+        return { given, name, emptyRoot: sent?.emptyRoot, open };
       }),
       {
         depthOf: (file) => (isReadWhole(file, this.#options) ? 'whole' : 'end'),

@@ -36,7 +36,7 @@ export interface DestinationRepair {
   readonly stillDamaged: readonly LTXFileRef[];
   /** Files that could not be read here: they were taken for whole, and nothing was copied from them. */
   readonly unread: readonly DamagedFile[];
-  /** The newest state that can be restored, if newer files are listed somewhere. */
+  /** The newest state that can be restored, if newer files are listed somewhere, or were sent; 0n if there is none. */
   readonly stuckAt: bigint | undefined;
 }
 

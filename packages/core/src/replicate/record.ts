@@ -3,7 +3,8 @@
  * its lineage. It is written before a staged file is freed, so the record always includes files that
  * are gone from staging. If the record is lost, an image is taken.
  *
- * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`), until a file is sent there.
+ * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`), until a file is sent or
+ * found there.
  *
  * For an encrypted destination `sealed` has the last encrypted files of level 0, and the last encrypted snapshots,
  * written before they are sent.
@@ -95,6 +96,21 @@ export class SentRecords {
     await this.save();
   }
 
+  /** For an uploader: `emptyRoot`, and what ends a reseed. */
+  emptinessOf(key: string): {
+    readonly emptyRoot: () => EmptyRoot | undefined;
+    readonly onFound: () => void;
+  } {
+    return { emptyRoot: () => this.emptyRoot(key), onFound: () => this.#endReseed(key) };
+  }
+
+  /** Files are there: from now on an empty folder is a disk that is not mounted. Does not throw. */
+  #endReseed(key: string): void {
+    if (!this.#reseeding.delete(key)) return;
+    this.#dirty = true;
+    this.save().catch(() => undefined); // the next save writes it, and reports its own failure
+  }
+
   /** The last files that were encrypted for a destination: level 0, then snapshots, each newest first. */
   sealed(key: string): readonly SealedRecord[] {
     return this.#sealed.get(key) ?? [];
@@ -142,10 +158,9 @@ export class SentRecords {
   }
 }
 
-/** What was sent to a destination last. */
+/** The last file that was sent to a destination, and what it means if its folder is empty. */
 export interface LastSent extends Pick<SentRecord, 'txid' | 'lineage'> {
-  /** What an empty folder means there. */
-  readonly emptyRoot?: EmptyRoot | undefined;
+  readonly emptyRoot: EmptyRoot | undefined;
 }
 
 /** The last file sent to `target`, as recorded in the staging folder `folder`. */
@@ -156,8 +171,8 @@ export async function lastSentTo(
 ): Promise<LastSent | undefined> {
   const records = new SentRecords(folder, files);
   await records.load();
-  const record = records.get(target);
-  return record && { ...record, emptyRoot: records.emptyRoot(target) };
+  const sent = records.get(target);
+  return sent && { ...sent, emptyRoot: records.emptyRoot(target) };
 }
 
 type Entry = Readonly<Record<string, unknown>>;

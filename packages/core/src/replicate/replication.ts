@@ -240,7 +240,7 @@ export class Replication {
       merged: this.#area.compactor,
       onGone: (path) => this.#area.forget(path),
       record: () => this.#records.get(key),
-      emptyRoot: () => this.#records.emptyRoot(key),
+      ...this.#records.emptinessOf(key),
       sealed: () => this.#records.sealed(key),
       onSealed: (sealed) => this.#records.addSealed(key, sealed),
       onImageNeeded: (need) => this.#images.request(need),

@@ -11,6 +11,7 @@ import { formatTXID } from '../ltx/txid.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
 import { examine } from '../repair/examine.ts';
 import { ReplicationError, type ErrorCode } from '../error.ts';
+import type { EmptyRoot } from '../store/client.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 
 /** What one slice of a round has read. */
@@ -34,6 +35,8 @@ export interface ScrubOptions {
   readonly client: ReplicaFiles;
   /** Continue after this file. */
   readonly cursor: string | undefined;
+  /** Whether an empty folder may be a disk that is not mounted: then nothing was read, and no damage is gone. */
+  readonly emptyRoot?: EmptyRoot | undefined;
   /** No file is begun later than this. At least one is read. */
   readonly sliceMs: number;
   readonly clock?: Clock | undefined;
@@ -42,9 +45,9 @@ export interface ScrubOptions {
 
 /** Rejects with the error of the destination, if a file cannot be read. Damage is a finding. */
 export async function scrubSlice(options: ScrubOptions): Promise<ScrubSlice> {
-  const { client, sliceMs, clock = systemClock, signal } = options;
+  const { client, emptyRoot, sliceMs, clock = systemClock, signal } = options;
   const endMs = clock.monotonic() + sliceMs;
-  const listed = await Array.fromAsync(client.listFiles('all', { signal }));
+  const listed = await Array.fromAsync(client.listFiles('all', { emptyRoot, signal }));
   const kernel = createKernel();
   const damaged: ScrubFinding[] = [];
   let [cursor, objects, bytes] = [options.cursor, 0, 0];

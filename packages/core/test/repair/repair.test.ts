@@ -150,6 +150,15 @@ test('two writers: equal names with other bytes are reported, and nothing is cop
   expect(c.store.objects.size).toBe(0);
 });
 
+test('two writers of one lineage, as a machine and its copy, are told by different increments', async () => {
+  const [a] = (await placesWith(makeFiles(6).files, 'a')) as [Place];
+  const [b] = (await placesWith(makeFiles(6, 2).files, 'b')) as [Place];
+  b.remove({ level: 0, min: 6, max: 6 });
+  const report = await repairAll([a, b]);
+  expect(report.conflicts).toMatchObject([{ destinations: ['a', 'b'] }]);
+  expect(at(report, 'b').copies).toEqual([]);
+});
+
 test('two writers: destinations of the same side still repair each other', async () => {
   const ours = makeFiles(5);
   const theirs = makeFiles(5, 2, 8n);
@@ -258,6 +267,26 @@ test('what retention has deleted is not copied back, whatever the times of the c
   const young = { ...policy, retentionMs: 30 * 24 * HOUR_MS };
   const more = await repairAll([a, b, c], { targets: { policy: young }, clock: clockAt(NOW_MS) });
   expect(at(more, 'b').lacking).toBe(4);
+});
+
+test('a destination whose clock is a year behind does not make promised states old', async () => {
+  const timestamp = new Date(NOW_MS - HOUR_MS);
+  const { history } = makeFiles(6);
+  const files = [1, 2, 3, 4, 5, 6].map((txid) => {
+    return made(0, txid, txid, { ...history.content(txid, txid), timestamp });
+  });
+  // Only its end is read, so its time is not known there.
+  const last = made(9, 1, 6, { ...history.image(6), timestamp });
+  const [a, b] = (await placesWith([...files, last], 'a', 'b')) as [Place, Place];
+  for (const file of [...files, last]) {
+    const { bytes } = file;
+    a.store.put(a.key(file), bytes, { modifiedAt: new Date(NOW_MS - 365 * 24 * HOUR_MS) });
+    b.store.put(b.key(file), bytes, { modifiedAt: timestamp });
+  }
+  b.remove(files[2] as MadeFile);
+  const policy = { ...RETENTION_DEFAULTS, retentionMs: 24 * HOUR_MS };
+  const report = await repairAll([a, b], { targets: { policy }, clock: clockAt(NOW_MS) });
+  expect(at(report, 'b').copies).toMatchObject([{ from: 'a', file: { maxTXID: 3n } }]);
 });
 
 test('a damaged source gives nothing its name, and another source is taken', async () => {

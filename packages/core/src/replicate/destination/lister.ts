@@ -42,6 +42,8 @@ export interface ListerContext {
   readonly record: () => SentRecord | undefined;
   /** What it means if a folder is empty and has lost its marker. */
   readonly emptyRoot: () => EmptyRoot | undefined;
+  /** A listing has found files. */
+  readonly onFound?: (() => void) | undefined;
   /** The last files encrypted for this destination. */
   readonly sealed: () => readonly SealedRecord[];
   /** Called for each listed file. */
@@ -146,6 +148,7 @@ export class Lister {
       const isFirst = !this.#hasChecked;
       const isChecked = isFirst && client.openLocalFile !== undefined;
       if (listed.files.count === 0) await this.#noteOld(client, signal);
+      else this.#context.onFound?.();
       if (isFirst) await this.#notePlain(client, listed.files, signal);
       const unusable = isChecked ? await dropUnusable(client, listed.files, signal) : undefined;
       this.#hasChecked = true;

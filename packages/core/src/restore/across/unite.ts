@@ -6,6 +6,7 @@
  *   files of the lineage of the restored state are read (one-history.ts).
  * - Or the newest destination includes the state that the other one ends with, by name, size and checksum. Then
  *   the files of the other one are used up to that state. This is the only proof for files of unknown lineage.
+ * If the restored state is of an older lineage, the files that end there or before are compared too.
  *
  * In doubt each destination stands alone.
  */
@@ -89,6 +90,12 @@ export async function unite(
     const newest = await readNewest(files, plan, headerOf, signal);
     const isProven = newest.lineage !== 0n || lead.lineage === 0n;
     if (!isProven) return { kind: 'apart', error: undefined, conflicts };
+    // A full snapshot that both got hides that they had parted before it.
+    const isOfLead = newest.lineage !== 0n && newest.lineage === lead.lineage;
+    const parted = isOfLead ? undefined : await findConflictUpTo(newest.txid, sources, signal);
+    if (parted !== undefined) {
+      return { kind: 'apart', error: undefined, conflicts: [...conflicts, parted] };
+    }
     const lineage = newest.lineage === 0n ? undefined : newest.lineage;
     const own = sources.map((source) => ({ ...source, lineage }));
     return { kind: 'united', plan, newest, sources: own, conflicts };
@@ -199,6 +206,24 @@ async function admit(
   const byDistance = (a: RestoreSource, b: RestoreSource): number =>
     (a.listedInMs ?? 0) - (b.listedInMs ?? 0);
   return { sources: sources.sort(byDistance), conflicts };
+}
+
+/** Whether two of the sources show two writers in the files that end at a state or before it. */
+async function findConflictUpTo(
+  txid: bigint,
+  sources: readonly RestoreSource[],
+  signal: AbortSignal,
+): Promise<Conflict | undefined> {
+  const older = sources.map((source) => {
+    const { listed = [], upTo = txid } = source;
+    const isOlder = ({ maxTXID }: LTXFileInfo): boolean => maxTXID <= txid && maxTXID <= upTo;
+    return { ...source, listed: listed.filter(isOlder) };
+  });
+  for (const [index, source] of older.entries()) {
+    const conflict = await findConflict(source, older.slice(0, index), signal);
+    if (conflict !== undefined) return conflict;
+  }
+  return undefined;
 }
 
 function readHeaderWith(

@@ -257,6 +257,23 @@ describe('two writers that count on from the same state', () => {
     expect(conflicts).toMatchObject([{ file: 'level 0 0000000000000006-0000000000000006.ltx' }]);
   });
 
+  test('are seen before a full snapshot that both got later', async () => {
+    const [mine, fork] = [newBucket(history, LINEAGE, LAST - 1), newFork()];
+    for (const bucket of [mine, fork]) {
+      bucket.put(9, 1, LAST, encodeFile(1, LAST, { ...history.image(LAST), nodeID: 0x2222n }));
+    }
+    mine.remove(0, 6, 6); // only the fork has one of this name
+    expect(await uniteAll({ mine, fork })).toMatchObject({ kind: 'united', conflicts: [] });
+    const target = { kind: 'txid', txid: toTXID(8) } as const;
+    expect(await uniteAll({ mine, fork }, target)).toEqual({
+      kind: 'apart',
+      error: undefined,
+      conflicts: [
+        { source: 'fork', other: 'mine', file: 'level 0 0000000000000008-0000000000000008.ltx' },
+      ],
+    });
+  });
+
   test('with no name in common are found by the times of their files', async () => {
     const [mine, fork] = [newBucket(history, LINEAGE, 8), new Bucket()];
     mine.remove(0, 7, 7);
