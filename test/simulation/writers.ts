@@ -54,6 +54,7 @@ type StepName =
   | 'bucket changes'
   | 'snapshot'
   | 'fail over'
+  | 'overlap'
   | 'verify';
 
 const WEIGHTS: Readonly<Record<StepName, number>> = {
@@ -67,6 +68,7 @@ const WEIGHTS: Readonly<Record<StepName, number>> = {
   'bucket changes': 5,
   snapshot: 2,
   'fail over': 3,
+  overlap: 3,
   verify: 4,
 };
 
@@ -243,6 +245,9 @@ export class Writers {
       case 'fail over':
         await this.#failOver();
         return undefined;
+      case 'overlap':
+        await this.#overlap();
+        return undefined;
       case 'verify':
         await this.#history?.verify();
         return undefined;
@@ -270,8 +275,8 @@ export class Writers {
     return what;
   }
 
-  /** The owner of every bucket ends while the other one waits, and everything works. */
-  async #failOver(): Promise<void> {
+  /** Everything works, and one of the two owns every bucket. The other one is down. */
+  async #withOwner(): Promise<readonly [Writer, Writer]> {
     const { random, world } = this.#input;
     for (const bucket of world.buckets) bucket.become('works');
     const order = random.chance(0.5) ? this.#writers : [...this.#writers].toReversed();
@@ -279,8 +284,34 @@ export class Writers {
     await second.kill('now');
     await first.kill('now');
     world.note(`${first.name} ${first.start('refuse')}`);
+    const ownsAll = (): boolean => this.#ownsAll(first);
+    await this.#until(`${first.name} owns every bucket`, READY_MS_MAX, ownsAll);
+    return [first, second];
+  }
+
+  /** One begins while the other one still writes, and then ends: an overlapping deployment. */
+  async #overlap(): Promise<void> {
+    const { random, world } = this.#input;
+    const [first, second] = await this.#withOwner();
+    world.note(`${first.name} ${first.application.commit('small')}`);
+    await this.#pass(random.int(0, 10_000));
+    world.note(`${second.name} ${second.start('refuse')}`);
+    for (let count = random.int(1, 4); count > 0; count--) {
+      world.note(`${first.name} ${first.application.commit('small')}`);
+      await this.#pass(random.int(0, 60));
+    }
+    world.note(`${first.name} ${await this.#close(first)}`);
+    for (let count = 0; count < 12; count++) {
+      await this.#history?.verify();
+      await this.#pass(random.int(0, 400));
+    }
+  }
+
+  /** The owner of every bucket ends while the other one waits, and everything works. */
+  async #failOver(): Promise<void> {
+    const { random, world } = this.#input;
+    const [first, second] = await this.#withOwner();
     const all = (writer: Writer) => (): boolean => this.#ownsAll(writer);
-    await this.#until(`${first.name} owns every bucket`, READY_MS_MAX, all(first));
     world.note(`${second.name} ${second.start('refuse')}`);
     await this.#until(`${second.name} waits`, READY_MS_MAX, () => this.#waits(second));
     for (const { clock } of this.#writers) {
