@@ -154,6 +154,19 @@ test('a lease that is held is not required again, one that has ended is', async 
   expect(closed.calls).toEqual([]);
 });
 
+test('after a lease was taken again, its renewals go on', async () => {
+  const scene = new Scene();
+  scene.renewal.start(); // it has none, so it sleeps until it is woken
+  await turn();
+  scene.isHeld = false;
+  scene.renew = async () => {
+    scene.renew = async () => undefined;
+    scene.renewInMs = 0;
+  };
+  await scene.renewal.require(AbortSignal.timeout(60_000));
+  await vi.waitFor(() => expect(scene.calls).toEqual(['renew at 7', 'renew at 7']));
+});
+
 test.for(['REPLICA_IN_USE', 'REPLICA_CHANGED'] as const)(
   'a loss (%s) stops everything that is being sent, and the destination is listed',
   async (code) => {
