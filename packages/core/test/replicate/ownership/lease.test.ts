@@ -304,6 +304,7 @@ test('the next run of the same database waits for a lease that was not released,
   staged.commit();
   expect(await next.drained()).toBe('complete');
   expect(next.needs).toEqual([]);
+  expect(next.uploader.listings).toBe(1); // nobody else can have written
   const owner = ownerOf(store) as Owner; // held: it is not released
   const crashed = new MemoryStore();
   for (const [key, object] of store.objects) crashed.objects.set(key, object);
