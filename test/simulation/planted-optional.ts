@@ -76,6 +76,7 @@ export const PLANTED_IN_OPTIONAL_ACTORS = {
   /** The lease is not asked before a write. */
   leaseNotAsked: {
     breaks: ['one writer', 'one history'],
+    foundBy: 10,
     actors: ['writers'],
     steps: FEW_STEPS,
     sources: [
@@ -102,6 +103,7 @@ export const PLANTED_IN_OPTIONAL_ACTORS = {
   /** A replicator that waits counts by the wall clock. */
   waitsByWallClock: {
     breaks: ['one writer', 'one history'],
+    foundBy: 4,
     actors: ['writers'],
     steps: FEW_STEPS,
     sources: [
@@ -117,6 +119,7 @@ export const PLANTED_IN_OPTIONAL_ACTORS = {
   /** The holder counts by the wall clock alone. */
   holdsByWallClock: {
     breaks: ['one writer', 'one history'],
+    foundBy: 10,
     actors: ['writers'],
     steps: FEW_STEPS,
     sources: [
