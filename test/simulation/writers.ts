@@ -22,6 +22,7 @@ import { Disk } from './ports/disk.ts';
 import { SimulatedProcess } from './ports/process.ts';
 import { Terms } from './terms.ts';
 import { OWN_FAULT, type World } from './world.ts';
+import { WritersWatch } from './writers-watch.ts';
 
 const TTLS_MS = [3_000, 10_000, 30_000];
 const STEPS = 28;
@@ -39,9 +40,6 @@ const RELEASED_MS_MAX = 2_500;
 /** A lease that has ended is seen with the next read of the owner. */
 const ENDED_MS_MAX = 2_500;
 const COMPLETE_MS_MAX = 3_900_000;
-const STEP_MS = 250;
-const TIMERS_PER_SECOND_MAX = 800;
-const TIMERS_AT_ONCE = 4_000;
 
 type StepName =
   | 'commit'
@@ -87,13 +85,14 @@ export class Writers {
   readonly #network: SimulatedProcess;
   readonly #how: 'stopped' | 'suspended';
   #copy: Uint8Array | undefined;
-  #writers: readonly Writer[] = [];
+  readonly #watch: WritersWatch;
   #history: OneHistory | undefined;
 
   constructor(input: WritersInput) {
     const { world, random } = input;
     this.#input = input;
     this.#terms = new Terms(world.time, (error) => world.errors.push(error));
+    this.#watch = new WritersWatch(world, this.#terms);
     this.#ttlMs = random.pick(TTLS_MS);
     this.#network = new SimulatedProcess('network', world.time, random);
     // A clock that is set back while the machine is suspended hides how long that was.
@@ -113,15 +112,15 @@ export class Writers {
     world.note(`two writers with a lease of ${this.#ttlMs} ms; they may be ${this.#how}`);
     await this.#begin();
     for (let step = 0; step < STEPS; step++) {
-      const writer = random.pick(this.#writers);
+      const writer = random.pick(this.#watch.writers);
       await this.#step(writer, this.#draw());
-      await this.#pass(random.pick([...PAUSES_MS, this.#ttlMs / 3, this.#ttlMs]));
+      await this.#watch.pass(random.pick([...PAUSES_MS, this.#ttlMs / 3, this.#ttlMs]));
     }
-    await this.#finish(random.pick(this.#writers));
+    await this.#finish(random.pick(this.#watch.writers));
   }
 
   end(): void {
-    for (const { replicator, application } of this.#writers) {
+    for (const { replicator, application } of this.#watch.writers) {
       replicator?.process.kill();
       if (application.isOpen) application.kill();
     }
@@ -157,7 +156,7 @@ export class Writers {
       },
     };
     const { application } = world;
-    this.#writers = [
+    this.#watch.writers = [
       this.#writer(
         'one',
         { ...shared, disk: world.disk, application, ledger: world.ledger },
@@ -169,13 +168,13 @@ export class Writers {
       world,
       core,
       folder,
-      writers: this.#writers,
+      writers: this.#watch.writers,
       terms: this.#terms,
     });
-    const [first, second] = this.#writers;
+    const [first, second] = this.#watch.writers;
     world.note(`one ${first?.start('refuse')}`);
-    await this.#until('the first writer owns every bucket', READY_MS_MAX, () =>
-      this.#ownsAll(first),
+    await this.#watch.until('the first writer owns every bucket', READY_MS_MAX, () =>
+      this.#watch.ownsAll(first),
     );
     world.note(`two ${second?.start('refuse')}`);
   }
@@ -260,12 +259,12 @@ export class Writers {
     const ttlMs = this.#ttlMs;
     const ms = random.int(1, 2 * random.pick([ttlMs / 4, ttlMs, 2 * ttlMs]));
     world.note(`${writer.name} ${writer.application.commit('small')}`);
-    await this.#pass(random.int(0, 400));
+    await this.#watch.pass(random.int(0, 400));
     if (this.#how === 'stopped' && random.chance(0.5)) writer.clock.stepWallClock(BACK_MS);
     const what = writer.hold(ms, this.#how);
     if (!random.chance(0.7)) return what;
     world.note(`${writer.name} ${what}`);
-    await this.#pass(ms + ttlMs / 3);
+    await this.#watch.pass(ms + ttlMs / 3);
     return 'goes on';
   }
 
@@ -279,13 +278,13 @@ export class Writers {
   async #withOwner(): Promise<readonly [Writer, Writer]> {
     const { random, world } = this.#input;
     for (const bucket of world.buckets) bucket.become('works');
-    const order = random.chance(0.5) ? this.#writers : [...this.#writers].toReversed();
+    const order = random.chance(0.5) ? this.#watch.writers : [...this.#watch.writers].toReversed();
     const [first, second] = order as [Writer, Writer];
     await second.kill('now');
     await first.kill('now');
     world.note(`${first.name} ${first.start('refuse')}`);
-    const ownsAll = (): boolean => this.#ownsAll(first);
-    await this.#until(`${first.name} owns every bucket`, READY_MS_MAX, ownsAll);
+    const ownsAll = (): boolean => this.#watch.ownsAll(first);
+    await this.#watch.until(`${first.name} owns every bucket`, READY_MS_MAX, ownsAll);
     return [first, second];
   }
 
@@ -294,16 +293,16 @@ export class Writers {
     const { random, world } = this.#input;
     const [first, second] = await this.#withOwner();
     world.note(`${first.name} ${first.application.commit('small')}`);
-    await this.#pass(random.int(0, 10_000));
+    await this.#watch.pass(random.int(0, 10_000));
     world.note(`${second.name} ${second.start('refuse')}`);
     for (let count = random.int(1, 4); count > 0; count--) {
       world.note(`${first.name} ${first.application.commit('small')}`);
-      await this.#pass(random.int(0, 60));
+      await this.#watch.pass(random.int(0, 60));
     }
     world.note(`${first.name} ${await this.#close(first)}`);
     for (let count = 0; count < 12; count++) {
       await this.#history?.verify();
-      await this.#pass(random.int(0, 400));
+      await this.#watch.pass(random.int(0, 400));
     }
   }
 
@@ -311,20 +310,20 @@ export class Writers {
   async #failOver(): Promise<void> {
     const { random, world } = this.#input;
     const [first, second] = await this.#withOwner();
-    const all = (writer: Writer) => (): boolean => this.#ownsAll(writer);
+    const all = (writer: Writer) => (): boolean => this.#watch.ownsAll(writer);
     world.note(`${second.name} ${second.start('refuse')}`);
-    await this.#until(`${second.name} waits`, READY_MS_MAX, () => this.#waits(second));
-    for (const { clock } of this.#writers) {
+    await this.#watch.until(`${second.name} waits`, READY_MS_MAX, () => this.#watch.waits(second));
+    for (const { clock } of this.#watch.writers) {
       if (random.chance(0.3)) clock.stepWallClock(-BACK_MS);
-      await this.#pass(random.int(0, this.#ttlMs));
+      await this.#watch.pass(random.int(0, this.#ttlMs));
     }
     if (random.chance(0.5)) {
       world.note(`${first.name} ${await first.kill('now')}`);
       const limitMs = this.#ttlMs + ENDED_MS_MAX;
-      await this.#until(`${second.name} follows a dead writer`, limitMs, all(second));
+      await this.#watch.until(`${second.name} follows a dead writer`, limitMs, all(second));
     } else {
       world.note(`${first.name} ${await this.#close(first)}`);
-      await this.#until(`${second.name} follows a clean end`, RELEASED_MS_MAX, all(second));
+      await this.#watch.until(`${second.name} follows a clean end`, RELEASED_MS_MAX, all(second));
     }
     world.note(`${second.name} owns every bucket`);
   }
@@ -333,7 +332,7 @@ export class Writers {
   async #finish(last: Writer): Promise<void> {
     const { world } = this.#input;
     for (const bucket of world.buckets) bucket.become('works');
-    for (const writer of this.#writers) await writer.kill('now');
+    for (const writer of this.#watch.writers) await writer.kill('now');
     world.note(`${last.name}, the last writer, ${last.start('refuse')}`);
     world.note(last.application.commit('small'));
     const index = last.ledger.newest?.index ?? 0;
@@ -341,7 +340,7 @@ export class Writers {
     const isComplete = (): boolean => {
       const status = last.replicator?.status();
       return (
-        this.#ownsAll(last) &&
+        this.#watch.ownsAll(last) &&
         status?.healthy === true &&
         status.facts.destinations.every(
           ({ isCurrent, confirmedAgeMs }) =>
@@ -349,64 +348,11 @@ export class Writers {
         )
       );
     };
-    await this.#until(`${last.name} is complete`, COMPLETE_MS_MAX, isComplete);
+    await this.#watch.until(`${last.name} is complete`, COMPLETE_MS_MAX, isComplete);
     await this.#history?.verifyAll({ writer: last, index });
     const takenOver = this.#terms.count;
     world.note(
       `every bucket restores to the state ${index} of ${last.name}, after ${takenOver} take-overs`,
     );
-  }
-
-  #ownsAll(writer: Writer | undefined): boolean {
-    const process = writer?.replicator?.process;
-    return (
-      process !== undefined &&
-      this.#input.world.buckets.every((bucket) => {
-        const current = this.#terms.ownerOf(bucket);
-        return current?.process === process && current.owner.lease?.state === 'held';
-      })
-    );
-  }
-
-  /** Whether it waits for the lease of every bucket. */
-  #waits({ isAwake, replicator }: Writer): boolean {
-    if (!isAwake || replicator === undefined) return false;
-    return replicator
-      .status()
-      .destinations.every(({ lastError }) => /holds a lease/.test(lastError?.message ?? ''));
-  }
-
-  async #until(what: string, msMax: number, holds: () => boolean): Promise<void> {
-    const { time } = this.#input.world;
-    const end = time.nowMs + msMax;
-    while (!holds()) {
-      if (time.nowMs > end)
-        throw new Broken('one writer', `not in ${msMax} ms: ${what}; ${this.#describe()}`);
-      await this.#pass(STEP_MS);
-    }
-  }
-
-  #describe(): string {
-    const facts = this.#writers.map((writer) => {
-      const status = writer.isAwake ? writer.replicator?.status() : undefined;
-      const { state, error, destinations } = status ?? {};
-      return { writer: writer.name, state, error, destinations };
-    });
-    return JSON.stringify(facts);
-  }
-
-  async #pass(ms: number): Promise<void> {
-    const { time, errors } = this.#input.world;
-    const { fired, nowMs } = time;
-    await time.advance(ms);
-    const [error] = errors;
-    if (error !== undefined) throw error;
-    for (const { name, replicator } of this.#writers) {
-      if (replicator?.refusal === undefined) continue;
-      throw new Broken('I4 continues', `${name} cannot start: ${replicator.refusal.message}`);
-    }
-    const count = time.fired - fired;
-    if (count <= TIMERS_AT_ONCE + (TIMERS_PER_SECOND_MAX * (time.nowMs - nowMs)) / 1_000) return;
-    throw new Broken('no busy loop', `${count} timers in ${Math.round(time.nowMs - nowMs)} ms`);
   }
 }

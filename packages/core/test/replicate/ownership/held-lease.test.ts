@@ -76,7 +76,7 @@ class Server implements OwnerObjects {
     return { name, sizeBytes: bytes.length, version: this.version, body };
   };
 
-  readonly put: OwnerObjects['put'] = async (name, bytes, { condition } = {}) => {
+  readonly put: OwnerObjects['put'] = async (name, bytes, { condition }) => {
     const owner = parseOwner(Buffer.from(bytes).toString()) as Owner;
     this.sent.push(owner.lease?.renewals ?? -1);
     await this.before();
@@ -178,8 +178,10 @@ test('after a failure the next try follows within a second, and a success ends t
   expect(held.renewInMs).toBe(TTL_MS / 3);
   const short = new HeldLease({ name: 'backup', ttlMs: 3_000, clock });
   short.adopt(OWNER, 'v0');
-  const failing = { ...server, put: async () => await Promise.reject(refusal('REPLICA_UNKNOWN')) };
-  await expect(short.renew(failing as unknown as Server, 1n, signal())).rejects.toThrow();
+  server.before = () => {
+    throw refusal('REPLICA_UNKNOWN');
+  };
+  await expect(short.renew(server, 1n, signal())).rejects.toThrow();
   expect(short.renewInMs).toBe(300);
 });
 
