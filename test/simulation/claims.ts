@@ -50,6 +50,10 @@ export type Invariant =
   | 'drill'
   /** Nobody can read the files of an encrypted destination without its identity. */
   | 'nothing readable'
+  /** Two writers with a lease never write to one destination at the same time, and the lease moves on. */
+  | 'one writer'
+  /** A destination of two writers restores to a state of one of them. */
+  | 'one history'
   /** Core finds no fault in its own decisions and files. */
   | 'no fault of its own';
 

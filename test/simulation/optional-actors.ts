@@ -3,12 +3,18 @@
 import { defaultMetaPath } from '../../packages/core/src/replicate/replicate.ts';
 import { Driller } from './actors/driller.ts';
 import { Follower } from './actors/follower.ts';
-import { drawActors, optionalRandom, type OptionalActor } from './actors/optional.ts';
+import {
+  drawActors,
+  optionalRandom,
+  writersRandom,
+  type OptionalActor,
+} from './actors/optional.ts';
 import { Broken } from './claims.ts';
 import type { Core } from './ports/core.ts';
 import { verifyMerging } from './merging.ts';
 import { MARKER } from './secrecy.ts';
 import type { World } from './world.ts';
+import { Writers } from './writers.ts';
 
 export interface OptionalActorsInput {
   readonly world: World;
@@ -28,12 +34,14 @@ export class OptionalActors {
   readonly #follower: Follower | undefined;
   readonly #driller: Driller | undefined;
   readonly #isMerging: boolean;
+  readonly #writers: Writers | undefined;
 
   /** Before the run begins. */
   constructor({ world, core, seed, folder, actors }: OptionalActorsInput) {
     this.#world = world;
     const random = optionalRandom(seed);
-    const drawn = drawActors(random, actors);
+    const writers = writersRandom(seed);
+    const drawn = drawActors({ random, writers }, actors);
     const { time, truth, buckets, disk, promises, claims, application } = world;
     const input = {
       ...{ core, time, random, truth, folder, buckets },
@@ -57,11 +65,16 @@ export class OptionalActors {
       const live = { path: world.path, metaPath: defaultMetaPath(world.path) };
       this.#driller = new Driller({ ...input, disk, promises, claims, live });
     }
+    if (drawn.has('writers')) {
+      const onLine = (level: string, message: string): void => world.log(level, message);
+      this.#writers = new Writers({ world, core, random: writers, folder, onLine });
+    }
   }
 
   /** They do something, or nothing. */
   async step(): Promise<void> {
     this.#follower?.step();
+    this.#writers?.keepCopy();
     const { isOpen, wasReplaced } = this.#world.application;
     // A drill that compares opens the database in another process, which needs its locks.
     await this.#driller?.step(isOpen && !wasReplaced ? 'open' : 'closed');
@@ -72,9 +85,12 @@ export class OptionalActors {
     if (this.#isMerging) await verifyMerging(this.#world);
     if (this.#follower !== undefined) await this.#catchUp(this.#follower);
     await this.#driller?.drillAll();
+    this.#follower?.end();
+    await this.#writers?.run();
   }
 
   end(): void {
+    this.#writers?.end();
     this.#follower?.end();
   }
 

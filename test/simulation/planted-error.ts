@@ -12,6 +12,8 @@ export interface PlantedError {
   readonly foundBy?: number;
   /** The optional actors of each run. Default none. */
   readonly actors?: readonly OptionalActor[];
+  /** Steps of each run before the actors that begin when everything else is done. Default all. */
+  readonly steps?: number;
   /** Changes of the sources of core. */
   readonly sources?: readonly Planted[];
   /** Wrappers of one run. */

@@ -2,6 +2,9 @@
 
 import type { PlantedError } from './planted-error.ts';
 
+/** The two writers begin after them. */
+const FEW_STEPS = 8;
+
 export const PLANTED_IN_OPTIONAL_ACTORS = {
   /** The merged files of an encrypted destination are not encrypted. */
   mergedFilesInPlainText: {
@@ -67,6 +70,63 @@ export const PLANTED_IN_OPTIONAL_ACTORS = {
         file: 'drill/sent.ts',
         find: 'if (sent !== undefined && sent.txid > newest.txid) {',
         replace: 'if (sent !== undefined && sent.txid < 0n) {',
+      },
+    ],
+  },
+  /** The lease is not asked before a write. */
+  leaseNotAsked: {
+    breaks: ['one writer', 'one history'],
+    foundBy: 10,
+    actors: ['writers'],
+    steps: FEW_STEPS,
+    sources: [
+      {
+        file: 'replicate/destination/lease-renewal.ts',
+        find: 'if (mayBegin === undefined) return replica;',
+        replace: 'if (mayBegin !== null) return replica;',
+      },
+    ],
+  },
+  /** A lease is taken over before its time has passed. */
+  takeOverEarly: {
+    breaks: ['one writer', 'one history'],
+    actors: ['writers'],
+    steps: FEW_STEPS,
+    sources: [
+      {
+        file: 'replicate/ownership/lease.ts',
+        find: 'this.#seen.since >= lease.ttlMs ?',
+        replace: 'this.#seen.since >= lease.ttlMs / 2 ?',
+      },
+    ],
+  },
+  /** A replicator that waits counts by the wall clock. */
+  waitsByWallClock: {
+    breaks: ['one writer', 'one history'],
+    foundBy: 4,
+    actors: ['writers'],
+    steps: FEW_STEPS,
+    sources: [
+      {
+        file: 'replicate/ownership/lease.ts',
+        find: `[run, lease.renewals].join();
+    const now = this.#clock.monotonic();`,
+        replace: `[run, lease.renewals].join();
+    const now = this.#clock.now();`,
+      },
+    ],
+  },
+  /** The holder counts by the wall clock alone. */
+  holdsByWallClock: {
+    breaks: ['one writer', 'one history'],
+    foundBy: 10,
+    actors: ['writers'],
+    steps: FEW_STEPS,
+    sources: [
+      {
+        file: 'replicate/ownership/lease.ts',
+        find: 'clock.monotonic() - monotonic < ttlMs &&',
+        replace: 'monotonic > -1 &&',
       },
     ],
   },

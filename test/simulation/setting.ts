@@ -30,13 +30,14 @@ export async function prepare(
   installWebCrypto();
   installDescriptors();
   const error: Partial<PlantedError> = planted === undefined ? {} : PLANTED_ERRORS[planted];
-  const { sources, wrappers, actors = [] } = error;
+  const { sources, wrappers, actors = [], steps } = error;
   const mutant = sources === undefined ? undefined : plant(`simulation-${planted}`, sources);
   const core = await loadCore(mutant?.src ?? CORE_SRC);
   return {
     run: (options) =>
       simulate({
         ...options,
+        steps: options.steps ?? steps,
         core,
         ...(planted !== undefined && { actors }),
         wrappers: wrappers?.(),

@@ -10,7 +10,7 @@ import { Broken, ClaimBook } from './claims.ts';
 import type { Core } from './ports/core.ts';
 import { Disk } from './ports/disk.ts';
 import { Ledger } from './actors/ledger.ts';
-import { Replicator, type Wrappers } from './actors/replicator.ts';
+import { Replicator, type ReplicatorInput, type Wrappers } from './actors/replicator.ts';
 import { PromiseBook, type Policy } from './promises.ts';
 import { Restorer } from './actors/restorer.ts';
 import { SlowReaders } from './actors/slow-reader.ts';
@@ -42,7 +42,7 @@ const LONG_WAITS: ReadonlySet<string> = new Set(['REPLICA_CONFLICT', 'REPLICA_NO
 const SILENCE_MS_MAX = 900_000;
 
 /** What core logs when a check of its own finds a wrong decision or a wrong file. */
-const OWN_FAULT = /please report this|^left out TXID/;
+export const OWN_FAULT: RegExp = /please report this|^left out TXID/;
 
 interface Tuning extends Readonly<Record<string, number>> {
   readonly syncIntervalMs: number;
@@ -125,6 +125,11 @@ export class World {
     return this.#replicator;
   }
 
+  /** Passes a line of the log of a replicator on. */
+  log(level: string, message: string): void {
+    this.#options.onLine?.(`${this.#stamp()}   ${level} ${message}`);
+  }
+
   /** Adds a line to the trace. */
   note(what: string): void {
     const line = `${this.#stamp()} ${what.replaceAll(`${this.#folder}/`, '')}`;
@@ -145,27 +150,28 @@ export class World {
     if (this.application.isOpen) this.application.kill();
   }
 
+  /** Options of a replicator of this database. */
+  optionsFor(file: string): ReplicatorInput['options'] {
+    const { levels } = this.policy;
+    const busyTimeoutMs = 1; // SQLite waits in real time
+    return { path: file, maxLagMs: MAX_LAG_MS, busyTimeoutMs, ...this.tuning, levels };
+  }
+
   startReplicator(): string {
-    const { core, wrappers = {}, onLine } = this.#options;
+    const { core, wrappers = {} } = this.#options;
     const replicator = new Replicator({
       core,
       time: this.time,
       random: this.random,
       disk: this.disk,
       buckets: this.buckets,
-      options: {
-        path: this.path,
-        maxLagMs: MAX_LAG_MS,
-        busyTimeoutMs: 1, // SQLite waits in real time
-        ...this.tuning,
-        levels: this.policy.levels,
-      },
+      options: this.optionsFor(this.path),
       policy: this.policy,
       wrappers,
       onLog: (level, message) => {
         if (OWN_FAULT.test(message)) this.errors.push(new Broken('no fault of its own', message));
         if (level === 'warn' || level === 'error') this.#toldAt = this.time.nowMs;
-        onLine?.(`${this.#stamp()}   ${level} ${message}`);
+        this.log(level, message);
       },
       onCrash: (error) => this.errors.push(toError(error)),
     });

@@ -11,6 +11,7 @@ import type { DatabaseStatus } from '../../../packages/core/src/replicate/status
 import type { EngineLink, WatchOrder } from '../../../packages/core/src/replicate/watch-pool.ts';
 import type { EngineEvent } from '../../../packages/core/src/database/events.ts';
 import type { ReplicaClient } from '../../../packages/core/src/store/client.ts';
+import type { TimerClock } from '../../../packages/core/src/store/timers.ts';
 import type { FileSystem } from '../../../packages/core/src/file-system.ts';
 import type { Random } from '../../../packages/core/test/support/random.ts';
 import { RECIPIENT } from '../ports/age-file.ts';
@@ -34,6 +35,14 @@ export interface Wrappers {
   readonly passes?: (event: EngineEvent) => boolean;
 }
 
+/** The machine of a replicator that shares its destinations with others. */
+export interface Host {
+  readonly name: string;
+  readonly clock: TimerClock;
+  readonly lease: { readonly ttlMs: number };
+  readonly foreign: 'refuse' | 'take over';
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface ReplicatorInput {
@@ -45,6 +54,8 @@ export interface ReplicatorInput {
   readonly options: Partial<DatabaseOptions> & { readonly path: string };
   readonly policy: Policy;
   readonly wrappers: Wrappers;
+  /** Default: the only one. */
+  readonly host?: Host | undefined;
   readonly onLog: (level: LogLevel, message: string) => void;
   readonly onCrash: (error: unknown) => void;
 }
@@ -123,14 +134,18 @@ export class Replicator {
     });
   }
 
+  get #clock(): TimerClock {
+    return this.#input.host?.clock ?? this.#input.time.clock;
+  }
+
   #create(): Replication {
-    const { core, time, random, disk, buckets, options, wrappers, onLog, onCrash } = this.#input;
+    const { core, random, disk, buckets, options, wrappers, host, onLog, onCrash } = this.#input;
     const files = filesOf(disk, this.process);
     const log = (level: LogLevel) => (message: string) => {
       if (!this.isDead) onLog(level, message);
     };
     const ports = {
-      clock: time.clock,
+      clock: this.#clock,
       random: toCoreRandom(random),
       files: wrappers.files?.(files) ?? files,
     };
@@ -143,9 +158,9 @@ export class Replicator {
       watch: (order, listen) => this.#watch(order, listen, ports),
       merge: (order) => core.mergeFiles(order, { files: ports.files, kernel }),
       ownership: core.ownershipsOf({
-        ...{ ...ports, logger, foreign: 'refuse' },
+        ...{ ...ports, logger, foreign: host?.foreign ?? 'refuse' },
         options: core.completeOptions(options),
-        machine: { host: 'app-1', machine: undefined },
+        machine: { host: host?.name ?? 'app-1', machine: undefined },
       }),
       logger,
       ...ports,
@@ -157,12 +172,12 @@ export class Replicator {
   }
 
   #toTarget(bucket: Bucket) {
-    const { core, time, random, wrappers, policy } = this.#input;
+    const { core, random, wrappers, policy, host } = this.#input;
     const { retentionMs, l0RetentionMs, levels } = policy;
     const bare = bucket.clientFor(this.process);
     const client = wrappers.client?.(bare, this.process) ?? bare;
     const destination = new core.Destination(client, {
-      clock: time.clock,
+      clock: this.#clock,
       random: () => random.next(),
       encryption: bucket.isEncrypted ? new core.Encryption({ recipients: [RECIPIENT] }) : undefined,
     });
@@ -177,6 +192,7 @@ export class Replicator {
       type: 'memory',
       target: `memory://${bucket.name}`,
       open: async () => replica,
+      lease: host?.lease,
       retention: { retentionMs, l0RetentionMs, topLevel: levels.length },
     };
   }
@@ -185,9 +201,9 @@ export class Replicator {
   #watch(
     { options, sentEverywhere, memory }: WatchOrder,
     listen: (event: EngineEvent) => void,
-    ports: { clock: VirtualTime['clock']; random: CoreRandom; files: FileSystem },
+    ports: { clock: TimerClock; random: CoreRandom; files: FileSystem },
   ): EngineLink {
-    const { core, time, wrappers } = this.#input;
+    const { core, wrappers } = this.#input;
     const gauges = new core.Gauges(memory);
     const toMain = this.#channel();
     const toWorker = this.#channel();
@@ -206,7 +222,7 @@ export class Replicator {
       gauges,
       tailBytesMax: options.tailBytesMax,
     });
-    const alive = (): void => gauges.set('aliveAt', time.clock.monotonic());
+    const alive = (): void => gauges.set('aliveAt', this.#clock.monotonic());
     const timer = setInterval(alive, ALIVE_INTERVAL_MS);
     toWorker(() => engine.start());
     const call = async <T>(work: () => Promise<T>): Promise<T> =>

@@ -17,7 +17,7 @@ export type Restored =
 
 export class Restorer {
   readonly #core: Core;
-  readonly #ledger: Ledger;
+  readonly #ledger: Pick<Ledger, 'find'>;
   readonly #output: string;
   #count = 0;
   /** What each bucket restored to since its objects last changed. */
@@ -26,7 +26,15 @@ export class Restorer {
     { readonly version: number; readonly results: Map<string, Restored> }
   >();
 
-  constructor({ core, ledger, folder }: { core: Core; ledger: Ledger; folder: string }) {
+  constructor({
+    core,
+    ledger,
+    folder,
+  }: {
+    core: Core;
+    ledger: Pick<Ledger, 'find'>;
+    folder: string;
+  }) {
     this.#core = core;
     this.#ledger = ledger;
     this.#output = path.join(folder, 'restored.db');

@@ -29,6 +29,8 @@ export class SimulatedProcess {
   #callsLeft = Infinity;
   #isDead = false;
   #isDying = false;
+  /** Until then it does nothing. */
+  heldUntilMs = 0;
   /** The call during which it was killed. */
   killedAt: string | undefined;
 

@@ -121,9 +121,24 @@ export class VirtualTime {
     run: () => void,
     everyMs?: number,
   ): VirtualTimer {
-    const timer = new VirtualTimer(process, this.#nowMs + delayMs, run, everyMs);
+    const at = Math.max(this.#nowMs + delayMs, process.heldUntilMs);
+    const timer = new VirtualTimer(process, at, run, everyMs);
     this.#insert(timer);
     return timer;
+  }
+
+  /**
+   * The process does nothing for this long. 'stopped': its timers that are due meanwhile run afterwards. 'suspended':
+   * its machine sleeps, so that all its timers run later.
+   */
+  hold(process: SimulatedProcess, ms: number, how: 'stopped' | 'suspended'): void {
+    const until = this.#nowMs + ms;
+    process.heldUntilMs = until;
+    for (const timer of this.#timers) {
+      if (timer.process !== process) continue;
+      timer.at = how === 'suspended' ? timer.at + ms : Math.max(timer.at, until);
+    }
+    this.#timers.sort((a, b) => a.at - b.at);
   }
 
   /** Time passes, and nothing runs: the machine sleeps. Timers that are due meanwhile run after it. */

@@ -6,6 +6,8 @@ import { z } from 'zod';
 
 /** A shorter lease would end with each slow answer of a server. */
 const TTL_MS_MIN = 3_000;
+/** After a crash nobody writes for this long. */
+const TTL_MS_MAX = 24 * 3_600_000;
 
 /** `inherited`: where the default comes from. */
 export function leaseSection(inherited: string) {
@@ -16,6 +18,10 @@ export function leaseSection(inherited: string) {
         { example: '30s', defaultText: inherited },
       )
         .refine((ms) => ms === 0 || ms >= TTL_MS_MIN, 'must be at least 3s, or 0 to use no lease')
+        .refine(
+          (ms) => ms <= TTL_MS_MAX,
+          'must be at most 24h: after a crash nobody writes for so long',
+        )
         .optional(),
     })
     .prefault({});

@@ -28,6 +28,9 @@ export interface LeaseRenewalContext {
 /** The last write of a clean shutdown. Without it the lease ends by itself. */
 const RELEASE_MS_MAX = 3_000;
 
+/** While the client is closed, because it broke, nothing can be renewed. */
+const CLOSED_MS = 1_000;
+
 export class LeaseRenewal {
   readonly #context: LeaseRenewalContext;
   readonly #queue: UploadQueue;
@@ -116,7 +119,8 @@ export class LeaseRenewal {
   }
 
   get #dueInMs(): number {
-    return this.#context.ownership?.lease?.renewInMs ?? Infinity;
+    const dueInMs = this.#context.ownership?.lease?.renewInMs ?? Infinity;
+    return this.#objects === undefined ? Math.max(CLOSED_MS, dueInMs) : dueInMs;
   }
 
   async #renew(signal: AbortSignal): Promise<void> {

@@ -125,7 +125,12 @@ export class Lister {
     const { chain, highest, newestAt } = holdings;
     if (chain === undefined) return result;
     try {
-      await ownership?.require({ objects, capabilities, chain, highest, newestAt }, signal);
+      const listed = { objects, capabilities, chain, highest, newestAt };
+      const standing = await ownership?.require(listed, signal);
+      if (standing === 'taken over') {
+        holdings.requireListing(); // the owner before may have written since
+        return 'changed';
+      }
     } catch (error) {
       const isOurs = ownership?.isOwner === true && !isError(error, 'REPLICA_IN_USE');
       if (!isOurs) holdings.requireListing(); // nothing is sent before that

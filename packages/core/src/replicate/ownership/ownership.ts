@@ -83,6 +83,8 @@ export class Ownership {
   readonly #held: HeldLease | undefined;
   readonly #seen: SeenLease;
   #isWaiting = false;
+  /** Whether the last call of `require` replaced another replicator. */
+  #hasTakenOver = false;
   #loggedAt = -Infinity;
 
   constructor(context: OwnershipContext) {
@@ -145,22 +147,28 @@ export class Ownership {
     }
   }
 
-  /** Makes sure that this replicator is the owner. REPLICA_IN_USE if another one is. */
-  async require(replica: ListedReplica, signal: AbortSignal): Promise<void> {
+  /**
+   * Makes sure that this replicator is the owner. REPLICA_IN_USE if another one is. 'taken over': another one was until
+   * now, and may have written since the listing.
+   */
+  async require(replica: ListedReplica, signal: AbortSignal): Promise<'owner' | 'taken over'> {
     const { objects } = replica;
-    if (objects === undefined) return;
+    if (objects === undefined) return 'owner';
     if (this.#held !== undefined) requireConditions(this.#context.name, replica.capabilities);
     const self = await this.#context.identity.self();
     this.#run = self.run;
+    this.#hasTakenOver = false;
     try {
       await this.#require(self, { ...replica, objects }, signal);
       this.#isAllowed = true;
       this.#isWaiting = false;
+      return this.#hasTakenOver ? 'taken over' : 'owner';
     } catch (error) {
       const isRefused = isError(error) && NOT_ALLOWED.has(error.code);
       if (!isRefused || this.#held !== undefined) throw error;
       this.#isAllowed = false;
       this.#warnOnce(error);
+      return 'owner';
     }
   }
 
@@ -254,6 +262,7 @@ export class Ownership {
       throw error;
     }
     this.#epoch = owner.epoch;
+    this.#hasTakenOver = typeof other === 'object' && other.id !== self.id;
     const note = standing.kind === 'ours' ? standing.note : undefined;
     if (note !== undefined)
       logger.warn(`${name}: this replicator is the owner now: ${note}`, { target });

@@ -109,6 +109,50 @@ test('a dead holder is followed when its object has not changed for the time of 
   expect(second.messages.join('\n')).toMatch(/the owner now: taken over.*whose lease has ended/);
 });
 
+test('what the owner sends while another one lists the destination, and then releases it, is known to that one', async () => {
+  const first = await holder();
+  const { store } = first;
+  const events: string[] = [];
+  let isListed = false;
+  const second = waiter(store, {
+    objects: (server) => ({
+      get: async (...given) => {
+        if (isListed && first.staged.head === 2n) {
+          first.staged.commit();
+          expect(await first.drained()).toBe('complete');
+          await first.uploader.close(END);
+        }
+        return await server.get(...given);
+      },
+      put: async (...given) => {
+        const written = await server.put(...given);
+        events.push('owner');
+        return written;
+      },
+    }),
+    server: (client) => ({
+      ...client,
+      async *listFiles(level, options) {
+        const files = await Array.fromAsync(client.listFiles(level, options));
+        events.push(
+          `list ${files.reduce((top, { maxTXID }) => (maxTXID > top ? maxTXID : top), 0n)}`,
+        );
+        isListed = true;
+        yield* files;
+      },
+      writeFile: async (file, ...given) => {
+        events.push('write');
+        return await client.writeFile(file, ...given);
+      },
+    }),
+  });
+  await second.until('it is up to date', () => second.uploader.state === 'streaming');
+  expect(events.lastIndexOf('list 3')).toBeGreaterThan(events.indexOf('owner'));
+  expect(events.indexOf('write')).toBeGreaterThan(events.lastIndexOf('list 3'));
+  expect(await second.drained()).toBe('complete');
+  await second.expectRestored();
+});
+
 test('a replicator that resumes after a pause sends at most the file in flight', async () => {
   const gate = Promise.withResolvers<void>();
   let isPaused = false;
@@ -260,6 +304,7 @@ test('the next run of the same database waits for a lease that was not released,
   staged.commit();
   expect(await next.drained()).toBe('complete');
   expect(next.needs).toEqual([]);
+  expect(next.uploader.listings).toBe(1); // nobody else can have written
   const owner = ownerOf(store) as Owner; // held: it is not released
   const crashed = new MemoryStore();
   for (const [key, object] of store.objects) crashed.objects.set(key, object);

@@ -76,6 +76,12 @@ describe('at the first listing', () => {
     expect(standing({ found, chain: 'foreign', foreign: 'take over' })).toBe('ours');
   });
 
+  test('our ID on another host, with the same path, is ours only if the files are known', () => {
+    const found = { ...OWNER, id: ID, machine: undefined };
+    expect(standing({ found, self: { ...SELF, machine: undefined } })).toBe('theirs');
+    expect(standing({ found, self: { ...SELF, machine: undefined }, chain: 'ours' })).toBe('ours');
+  });
+
   test('another ID is ours only at exactly this place', () => {
     expect(standing({ found: { ...OWNER, ...HERE } })).toBe('ours');
     expect(standing({ found: { ...OWNER, ...HERE, path: '/srv/app.db' } })).toBe('theirs');
@@ -110,6 +116,34 @@ describe('at the first listing', () => {
   });
 });
 
+describe('with a lease', () => {
+  test('an owner that holds one is waited for, whoever it is, unless it is to be taken over', () => {
+    const restored = { owner: OTHER_ID, highest: 5n };
+    for (const found of [OWNER, { ...OWNER, id: ID, ...HERE }, { ...OWNER, ...HERE }]) {
+      const given = { found, self: { ...SELF, restored }, lease: 'held' } as const;
+      expect(standing(given)).toBe('held');
+      expect(standing({ ...given, foreign: 'take over' })).toBe('ours');
+      expect(standing({ ...given, lease: 'ended' })).toBe('ours');
+    }
+    expect(standing({ lease: 'none' })).toBe('theirs');
+  });
+
+  test('this run does not wait for itself: its first write had no answer', () => {
+    const found = { ...OWNER, id: ID, run: RUN, ...HERE };
+    expect(standing({ found, lease: 'held' })).toBe('ours');
+  });
+
+  test('a running replicator that lost its lease does not take it back, even if it has ended', () => {
+    for (const lease of ['held', 'ended'] as const) {
+      expect(standing({ epoch: 3, lease, foreign: 'take over' })).toBe('theirs');
+    }
+  });
+
+  test('one that ended does not make a damaged owner object ours', () => {
+    expect(standing({ found: 'damaged', lease: 'none' })).toBe('theirs');
+  });
+});
+
 describe('while it runs', () => {
   const epoch = 3;
 
@@ -121,7 +155,9 @@ describe('while it runs', () => {
   test('an older state of its own is replaced, a newer owner is not, even with the same ID', () => {
     const found = { ...OWNER, id: ID, ...HERE };
     expect(standing({ epoch, found: { ...found, epoch: 2 } })).toBe('ours');
+    expect(standing({ epoch, found: { ...found, epoch } })).toBe('ours'); // its write had no answer
     expect(standing({ epoch, found: { ...found, epoch: 4 } })).toBe('theirs');
+    expect(standing({ epoch, found: { ...found, run: RUN, epoch: 4 } })).toBe('ours');
   });
 
   test('another owner is theirs, and "take over" does not take it back', () => {
@@ -153,10 +189,38 @@ describe('the owner object', () => {
   test('keeps its lease, and is not readable with one that is not valid', () => {
     const owner = { ...OWNER, lease: { ttlMs: 30_000, renewals: 7, state: 'held' } } as const;
     expect(parseOwner(formatOwner(owner))).toEqual(owner);
-    for (const lease of [null, 7, {}, { ...owner.lease, renewals: -1 }]) {
+    const { lease: valid } = owner;
+    const wrong = [
+      ...[null, 7, 'held', {}],
+      ...[-1, 0.5, '7'].flatMap((count) => [
+        { ...valid, renewals: count },
+        { ...valid, ttlMs: count },
+      ]),
+      ...['free', undefined].map((state) => ({ ...valid, state })),
+    ];
+    for (const lease of wrong) {
       const object = { ...(JSON.parse(formatOwner(OWNER)) as object), lease };
       expect(parseOwner(JSON.stringify(object))).toBe('damaged');
     }
+  });
+
+  test('is not readable with a field of another type, or as another kind of JSON', () => {
+    const object = JSON.parse(formatOwner(OWNER)) as Record<string, unknown>;
+    const short = OWNER.id.slice(1);
+    for (const field of ['id', 'run', 'txid']) {
+      for (const value of [7, short, `${short}G`, `0${OWNER.id}`]) {
+        expect(parseOwner(JSON.stringify({ ...object, [field]: value }))).toBe('damaged');
+      }
+    }
+    for (const field of ['host', 'path', 'since', 'machine']) {
+      expect(parseOwner(JSON.stringify({ ...object, [field]: 7 }))).toBe('damaged');
+    }
+    for (const field of ['epoch', 'pid']) {
+      for (const value of [-1, 0.5, '3', 2 ** 53]) {
+        expect(parseOwner(JSON.stringify({ ...object, [field]: value }))).toBe('damaged');
+      }
+    }
+    for (const text of ['null', '7', '"owner"', '[]']) expect(parseOwner(text)).toBe('damaged');
   });
 
   test('of a later version is known as such', () => {
