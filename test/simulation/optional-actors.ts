@@ -3,7 +3,13 @@
 import { defaultMetaPath } from '../../packages/core/src/replicate/replicate.ts';
 import { Driller } from './actors/driller.ts';
 import { Follower } from './actors/follower.ts';
-import { drawActors, optionalRandom, type OptionalActor } from './actors/optional.ts';
+import {
+  drawActors,
+  drawInterval,
+  intervalsRandom,
+  optionalRandom,
+  type OptionalActor,
+} from './actors/optional.ts';
 import { Broken } from './claims.ts';
 import type { Core } from './ports/core.ts';
 import { verifyMerging } from './merging.ts';
@@ -33,7 +39,8 @@ export class OptionalActors {
   constructor({ world, core, seed, folder, actors }: OptionalActorsInput) {
     this.#world = world;
     const random = optionalRandom(seed);
-    const drawn = drawActors(random, actors);
+    const intervals = intervalsRandom(seed);
+    const drawn = drawActors(random, intervals, actors);
     const { time, truth, buckets, disk, promises, claims, application } = world;
     const input = {
       ...{ core, time, random, truth, folder, buckets },
@@ -42,6 +49,11 @@ export class OptionalActors {
         world.errors.push(error instanceof Error ? error : new Error(String(error)));
       },
     };
+    if (drawn.has('intervals')) {
+      for (const bucket of buckets) bucket.snapshotIntervalMs = drawInterval(intervals);
+      const written = buckets.map((bucket) => `${bucket.name} ${bucket.snapshotIntervalMs}`);
+      world.note(`snapshot intervals: ${written.join(', ')}`);
+    }
     const encrypted = random.pick(buckets);
     if (drawn.has('encryption')) {
       encrypted.isEncrypted = true;

@@ -178,6 +178,7 @@ export class Replicator {
       target: `memory://${bucket.name}`,
       open: async () => replica,
       retention: { retentionMs, l0RetentionMs, topLevel: levels.length },
+      snapshotIntervalMs: bucket.snapshotIntervalMs,
     };
   }
 

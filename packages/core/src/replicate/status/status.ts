@@ -170,6 +170,8 @@ export interface ReplicaTarget {
    * any. Commits may wait for the end of an interval of level 1 too.
    */
   readonly syncIntervalMs?: number | undefined;
+  /** Time between full snapshots there. Default: that of the database. */
+  readonly snapshotIntervalMs?: number | undefined;
   /** Holds a lease there. Default: none. */
   readonly lease?: LeaseSettings | undefined;
   /** What is kept there. Default: everything; nothing is ever deleted. */
