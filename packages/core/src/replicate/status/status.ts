@@ -19,6 +19,8 @@ export interface StatusError {
   readonly message: string;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /** When the first of these errors occurred, if the same one has occurred in each try since. */
+  readonly since?: string | undefined;
 }
 
 /** Status of one destination of a database. Sizes are in bytes, times ISO 8601, UTC. */
