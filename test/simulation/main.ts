@@ -3,7 +3,7 @@
  *   node test/simulation/main.ts --seed 17 [--verbose]
  *   node test/simulation/main.ts --seeds 1000 [--for 60s] [--from 1] [--keep-going]
  *   node test/simulation/main.ts --seeds 200 --planted lostWrite
- *   node test/simulation/main.ts --seed 17 --actors none|encryption,follower,drill,merging,writers
+ *   node test/simulation/main.ts --seed 17 --actors none|encryption,follower,drill,merging,intervals,writers
  * --actors gives each run exactly these optional actors. Otherwise the seed decides.
  * Prints the steps of the first run that fails, or with --keep-going of each, and one line of JSON at the
  * end. Exit code 0 if every run passed. --verbose prints the steps of every run, and the log of the

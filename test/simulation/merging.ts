@@ -27,7 +27,7 @@ export async function verifyMerging(world: World): Promise<void> {
   const [first] = policy.levels;
   const isComparable =
     world.tuning.stagingMaxBytes >= STAGING_BYTES_MIN &&
-    policy.snapshotIntervalMs >= SNAPSHOT_INTERVAL_MS_MIN;
+    buckets.every((each) => promises.snapshotIntervalOf(each) >= SNAPSHOT_INTERVAL_MS_MIN);
   if (first === undefined || !isComparable) return;
   const before = truth.newest?.txid ?? 0;
   replicator?.snapshot();

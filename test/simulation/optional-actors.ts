@@ -5,6 +5,8 @@ import { Driller } from './actors/driller.ts';
 import { Follower } from './actors/follower.ts';
 import {
   drawActors,
+  drawInterval,
+  intervalsRandom,
   optionalRandom,
   writersRandom,
   type OptionalActor,
@@ -40,8 +42,9 @@ export class OptionalActors {
   constructor({ world, core, seed, folder, actors }: OptionalActorsInput) {
     this.#world = world;
     const random = optionalRandom(seed);
+    const intervals = intervalsRandom(seed);
     const writers = writersRandom(seed);
-    const drawn = drawActors({ random, writers }, actors);
+    const drawn = drawActors({ random, intervals, writers }, actors);
     const { time, truth, buckets, disk, promises, claims, application } = world;
     const input = {
       ...{ core, time, random, truth, folder, buckets },
@@ -50,6 +53,11 @@ export class OptionalActors {
         world.errors.push(error instanceof Error ? error : new Error(String(error)));
       },
     };
+    if (drawn.has('intervals')) {
+      for (const bucket of buckets) bucket.snapshotIntervalMs = drawInterval(intervals);
+      const written = buckets.map((bucket) => `${bucket.name} ${bucket.snapshotIntervalMs}`);
+      world.note(`snapshot intervals: ${written.join(', ')}`);
+    }
     const encrypted = random.pick(buckets);
     if (drawn.has('encryption')) {
       encrypted.isEncrypted = true;

@@ -146,7 +146,7 @@ export class PromiseBook {
   verifyLevels(bucket: Bucket): void {
     // Only the next full snapshot closes a hole that a loss has made.
     const lossAgeMs = this.#time.nowMs - (bucket.damagedAt ?? -Infinity);
-    if (bucket.hasMisled || lossAgeMs < 2 * this.#policy.snapshotIntervalMs) return;
+    if (bucket.hasMisled || lossAgeMs < 2 * this.snapshotIntervalOf(bucket)) return;
     const files = this.files(bucket);
     const newest = files.reduce((max, file) => Math.max(max, file.max), 0);
     const broken = (why: string): Broken =>
@@ -177,10 +177,10 @@ export class PromiseBook {
 
   /** After everything has worked for a long time: nothing is much older than the policy says. */
   verifyAges(bucket: Bucket, commitEveryMs: number): void {
-    const { retentionMs, l0RetentionMs, snapshotIntervalMs, levels } = this.#policy;
+    const { retentionMs, l0RetentionMs, levels } = this.#policy;
     if (retentionMs === Infinity) return;
     // A database without commits gets no snapshot.
-    const snapshotEveryMs = Math.max(snapshotIntervalMs, commitEveryMs);
+    const snapshotEveryMs = Math.max(this.snapshotIntervalOf(bucket), commitEveryMs);
     const files = [...bucket.store.objects].flatMap(([key, { modifiedAt }]) => {
       const file = this.#nameOf(key);
       return file === undefined ? [] : [{ ...file, ageMs: bucket.ageMs(modifiedAt) }];
@@ -199,6 +199,11 @@ export class PromiseBook {
     }
   }
 
+  /** Time between full snapshots there. */
+  snapshotIntervalOf({ snapshotIntervalMs }: Bucket): number {
+    return snapshotIntervalMs ?? this.#policy.snapshotIntervalMs;
+  }
+
   /** Restores some of the promised moments, by TXID and by time. */
   async restoreSome(
     bucket: Bucket,
@@ -207,16 +212,7 @@ export class PromiseBook {
   ): Promise<void> {
     const promised = this.promised(bucket);
     if (promised.length === 0) return;
-    const state = pick(promised);
-    const restored = await restorer.restore(bucket, {
-      kind: 'txid',
-      txid: toTXID(BigInt(state.txid)),
-    });
-    if (restored.kind === 'failed') throw new Broken('promised moments', restored.why);
-    if (restored.hash !== state.hash) {
-      const why = `${bucket.name} restores another state at TXID ${state.txid}`;
-      throw new Broken('promised moments', why);
-    }
+    await this.#restore(bucket, restorer, pick(promised));
     if (this.#time.wasWrong) return;
     const dated = promised.filter((each) => this.#hasTime(bucket, each));
     if (dated.length === 0) return;
@@ -226,6 +222,24 @@ export class PromiseBook {
     if (found.kind === 'failed') throw new Broken('promised moments', found.why);
     if (Number(found.txid) >= timed.txid) return;
     const why = `${bucket.name} restores TXID ${found.txid} at the time of ${timed.txid}`;
+    throw new Broken('promised moments', why);
+  }
+
+  /** Restores every promised moment, by TXID. Returns their number. */
+  async restoreAll(bucket: Bucket, restorer: Restorer): Promise<number> {
+    const promised = this.promised(bucket);
+    for (const state of promised) await this.#restore(bucket, restorer, state);
+    return promised.length;
+  }
+
+  async #restore(bucket: Bucket, restorer: Restorer, state: StagedState): Promise<void> {
+    const restored = await restorer.restore(bucket, {
+      kind: 'txid',
+      txid: toTXID(BigInt(state.txid)),
+    });
+    if (restored.kind === 'failed') throw new Broken('promised moments', restored.why);
+    if (restored.hash === state.hash) return;
+    const why = `${bucket.name} restores another state at TXID ${state.txid}`;
     throw new Broken('promised moments', why);
   }
 

@@ -90,7 +90,7 @@ function describe(error: unknown): RunReport['broken'] {
 }
 
 /** In memory where possible: only processes die, not the machine. */
-function scratchFolder(): string {
+export function scratchFolder(): string {
   return fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
 }
 
@@ -276,7 +276,9 @@ class Run {
   /** Everything works, and a commit is made now and then, until what the history had before is too old. */
   async #age(): Promise<void> {
     const world = this.#world;
-    const { retentionMs, l0RetentionMs, snapshotIntervalMs } = world.policy;
+    const { retentionMs, l0RetentionMs } = world.policy;
+    const intervals = world.buckets.map((bucket) => world.promises.snapshotIntervalOf(bucket));
+    const snapshotIntervalMs = Math.max(...intervals);
     const end = world.time.nowMs + Math.max(retentionMs + 2 * snapshotIntervalMs, l0RetentionMs);
     const commitEveryMs = Math.min(AGING_MS, Math.max(AGING_MS / 4, retentionMs / 4));
     world.note('everything becomes old');

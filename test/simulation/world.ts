@@ -22,6 +22,10 @@ export interface WorldOptions {
   readonly seed: number;
   readonly core: Core;
   readonly wrappers?: Wrappers | undefined;
+  /** Default: the seed decides. */
+  readonly buckets?: number | undefined;
+  readonly policy?: Policy | undefined;
+  readonly tuning?: Tuning | undefined;
   /** Called with each line of the trace, and each line of the log of the replicator. */
   readonly onLine?: ((line: string) => void) | undefined;
 }
@@ -44,7 +48,7 @@ const SILENCE_MS_MAX = 900_000;
 /** What core logs when a check of its own finds a wrong decision or a wrong file. */
 export const OWN_FAULT: RegExp = /please report this|^left out TXID/;
 
-interface Tuning extends Readonly<Record<string, number>> {
+export interface Tuning extends Readonly<Record<string, number>> {
   readonly syncIntervalMs: number;
   readonly stagingMaxBytes: number;
 }
@@ -78,7 +82,7 @@ export class World {
   #toldAt = 0;
 
   constructor(options: WorldOptions, folder: string) {
-    const { core, seed } = options;
+    const { core, seed, buckets, policy, tuning } = options;
     const random = randomFrom(seed);
     const { time, ledger } = this;
     this.#options = options;
@@ -88,11 +92,11 @@ export class World {
     time.onError = (error) => this.errors.push(toError(error));
     this.disk = new Disk(random, defaultMetaPath(this.path));
     this.buckets = ['red', 'green', 'blue']
-      .slice(0, random.int(2, 3))
+      .slice(0, buckets ?? random.int(2, 3))
       .map((name) => new Bucket(name, { core, time, random }));
     this.application = new Application(this.path, { time, random, ledger });
     this.restorer = new Restorer({ core, ledger, folder });
-    this.policy = drawPolicy(random);
+    this.policy = policy ?? drawPolicy(random);
     this.promises = new PromiseBook({
       truth: this.truth,
       ledger,
@@ -110,7 +114,7 @@ export class World {
       buckets: this.buckets,
       promises: this.promises,
     });
-    this.tuning = {
+    this.tuning = tuning ?? {
       syncIntervalMs: random.pick([50, 1_000, 1_000, 5_000]),
       checkpointIntervalMs: random.pick([0, 2_000, 60_000]),
       minCheckpointPageCount: random.pick([5, 50, 1_000]),

@@ -1,12 +1,19 @@
 /**
  * Actors that are in part of the runs only. They draw from generators of their own and do not move the
- * clock, so that all others take the same steps with them and without them. Only encryption changes what the
- * replicator does. Two writers begin when everything else is done.
+ * clock, so that all others take the same steps with them and without them. Only encryption and intervals change
+ * what the replicator does. Two writers begin when everything else is done.
  */
 
 import { randomFrom, type Random } from '../../../packages/core/test/support/random.ts';
 
-export const OPTIONAL_ACTORS = ['encryption', 'follower', 'drill', 'merging', 'writers'] as const;
+export const OPTIONAL_ACTORS = [
+  'encryption',
+  'follower',
+  'drill',
+  'merging',
+  'intervals',
+  'writers',
+] as const;
 
 export type OptionalActor = (typeof OPTIONAL_ACTORS)[number];
 
@@ -16,9 +23,13 @@ const CHANCES: Readonly<Record<OptionalActor, number>> = {
   follower: 0.35,
   drill: 0.35,
   merging: 0.3,
+  intervals: 0.3,
   writers: 0.3,
 };
+const HOUR_MS = 3_600_000;
+const SNAPSHOT_INTERVALS_MS = [20_000, 2 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS, undefined];
 const SEED_MASK = 0x0f1a_57e2;
+const INTERVALS_MASK = 0x3c6e_f372;
 const WRITERS_MASK = 0x2b1d_90c7;
 
 /** The generator of the optional actors. */
@@ -26,21 +37,37 @@ export function optionalRandom(seed: number): Random {
   return randomFrom(seed ^ SEED_MASK);
 }
 
+/** The generator of the snapshot intervals. With them and without them, the other optional actors are the same. */
+export function intervalsRandom(seed: number): Random {
+  return randomFrom(seed ^ INTERVALS_MASK);
+}
+
 /** The generator of two writers. */
 export function writersRandom(seed: number): Random {
   return randomFrom(seed ^ WRITERS_MASK);
 }
 
+/** `intervals` and `writers` have generators of their own: with them and without them, the others are the same. */
+export interface Generators {
+  readonly random: Random;
+  readonly intervals: Random;
+  readonly writers: Random;
+}
+
 /** `chosen`: exactly these, in each run. */
 export function drawActors(
-  generators: { readonly random: Random; readonly writers: Random },
+  { random, ...own }: Generators,
   chosen: readonly OptionalActor[] | undefined,
 ): ReadonlySet<OptionalActor> {
-  const { random, writers } = generators;
   const drawn = OPTIONAL_ACTORS.filter((name) =>
-    (name === 'writers' ? writers : random).chance(CHANCES[name]),
+    (name === 'intervals' || name === 'writers' ? own[name] : random).chance(CHANCES[name]),
   );
   return new Set(chosen ?? drawn);
+}
+
+/** The snapshot interval of a destination. */
+export function drawInterval(random: Random): number | undefined {
+  return random.pick(SNAPSHOT_INTERVALS_MS);
 }
 
 export function isOptionalActor(name: string): name is OptionalActor {

@@ -194,6 +194,7 @@ export class Replicator {
       open: async () => replica,
       lease: host?.lease,
       retention: { retentionMs, l0RetentionMs, topLevel: levels.length },
+      snapshotIntervalMs: bucket.snapshotIntervalMs,
     };
   }
 

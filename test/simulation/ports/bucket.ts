@@ -64,6 +64,8 @@ export class Bucket {
   hasMisled = false;
   /** Whether its LTX files are encrypted. */
   isEncrypted = false;
+  /** Time between full snapshots there; undefined: that of the database. */
+  snapshotIntervalMs: number | undefined;
   /** When it last lost objects that were written to it. */
   #damagedAt: number | undefined;
   /** When it last began to answer a full listing of the replicator. */

@@ -48,7 +48,7 @@ function scheduleOf(
   return {
     syncIntervalMs,
     levelsMs: levels.map(({ intervalMs }) => intervalMs),
-    snapshotIntervalMs,
+    snapshotIntervalMs: destination.snapshotIntervalMs ?? snapshotIntervalMs,
     retentionMs: policy?.retentionMs ?? Infinity,
     l0RetentionMs: policy?.l0RetentionMs ?? Infinity,
     ...schedule,

@@ -1,6 +1,6 @@
 /**
- * sluice status: reads the local state from the state file in the staging folder, and lists each
- * destination once. Works whether or not a replicator runs.
+ * sluice status: reads the local state from the state file in the staging folder, or asks the replicator if that file is
+ * old, and lists each destination once. Works whether or not a replicator runs.
  */
 
 import { messageOf } from '@sluice/core';
@@ -50,7 +50,7 @@ async function describe(
 ): Promise<DatabaseRow> {
   // Read before the listing, because everything confirmed by then must be listed. Read again after it, so that
   // the local state is at least as new as the listings.
-  const before = (await readLocal(database.options)).state;
+  const before = await readLocal(database.options, signal);
   const listed = await Promise.all(
     database.destinations.map(async (destination): Promise<Listed> => {
       try {
@@ -62,7 +62,8 @@ async function describe(
     }),
   );
   const drills = await readLastDrills(database);
-  const health = withDrillProblems(healthOf(await readLocal(database.options)), drills);
+  const local = await readLocal(database.options, signal, before);
+  const health = withDrillProblems(healthOf(local), drills);
   const scrubs = await readLastScrubs(database);
   const now = new Date();
   return describeDatabase(
@@ -70,7 +71,7 @@ async function describe(
     database.destinations.map((destination, index) =>
       describeDestination(destination, listed[index] as Listed, {
         health,
-        before,
+        before: before.state,
         now,
         drill: drills.get(destination.name),
         scrub: scrubs.get(destination.name),
@@ -88,10 +89,11 @@ function print(
   for (const [index, row] of rows.entries()) {
     const { database, local_txid: txid, wal_size: walSize, replicator, error } = row;
     const status = row.status === 'ok' && !row.healthy ? 'unhealthy' : row.status;
+    const since = row.error_since === undefined ? '' : ` since ${row.error_since}`;
     const isListed = error === undefined || row.problems.includes(error); // printed below
     const why = isListed ? '' : `: ${error}`;
     shell.stdout.write(
-      `${database}: ${status}${why}, TXID ${txid ?? '-'}, WAL ${walSize} bytes, ${replicator}\n`,
+      `${database}: ${status}${since}${why}, TXID ${txid ?? '-'}, WAL ${walSize} bytes, ${replicator}\n`,
     );
     printTable(
       shell,

@@ -62,7 +62,10 @@ export async function readDatabase(
     ...(read === undefined ? {} : optionsOf(read, replicas, defaults)),
   };
   const { snapshotAtMinutes, snapshotIntervalMs = DAY_MS } = options;
-  if (snapshotAtMinutes !== undefined && snapshotIntervalMs < DAY_MS) {
+  const intervalsMs = replicas
+    .filter(({ destination }) => destination.enabled !== false)
+    .map((replica) => replica.snapshotIntervalMs ?? snapshotIntervalMs);
+  if (snapshotAtMinutes !== undefined && Math.min(snapshotIntervalMs, ...intervalsMs) < DAY_MS) {
     const message = `${spell(path)}: snapshot.at needs a snapshot.interval of at least 24h`;
     problems.add([...path, 'snapshot'], message);
   }
@@ -71,10 +74,11 @@ export async function readDatabase(
     problems.add(path, `${message}; enable one, or remove the database`);
   }
   const destinations = nameAll(
-    replicas.map(({ name, destination, lease, retention, syncIntervalMs }) => ({
+    replicas.map(({ name, destination, lease, retention, syncIntervalMs, snapshotIntervalMs }) => ({
       ...destination,
       name,
       syncIntervalMs,
+      snapshotIntervalMs,
       lease: leaseOf(lease, read?.lease, defaults.lease),
       retention: retentionOf({
         replica: retention,
@@ -139,10 +143,7 @@ function optionsOf(
     truncatePageN: read['truncate-page-n'],
     busyTimeoutMs: read['busy-timeout'],
     stagingMaxBytes: read['staging-max-bytes'],
-    snapshotIntervalMs:
-      least(enabled.map((replica) => replica.snapshotIntervalMs)) ??
-      read.snapshot.interval ??
-      defaults.snapshot.interval,
+    snapshotIntervalMs: read.snapshot.interval ?? defaults.snapshot.interval,
     snapshotAtMinutes: read.snapshot.at ?? defaults.snapshot.at,
     snapshotMaxAgeMs: read.snapshot['max-age'] ?? defaults.snapshot['max-age'],
     maxLagMs: read['max-lag'] ?? defaults['max-lag'],

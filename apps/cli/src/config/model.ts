@@ -32,6 +32,8 @@ export interface DestinationConfig extends DestinationDescription {
   readonly enabled?: boolean | undefined;
   /** Time between uploads there. */
   readonly syncIntervalMs?: number | undefined;
+  /** Time between full snapshots there; undefined: that of the database. */
+  readonly snapshotIntervalMs?: number | undefined;
   /** What may be sent there; undefined: no limit. */
   readonly limits?: RateLimits | undefined;
   /** The lease that its writer holds; undefined: none. */

@@ -28,6 +28,7 @@ export function controlCommands(
     reseed: async (input): Promise<ReseedAnswer> =>
       await replicator.execute({ kind: 'reseed', path, ...parseReseedInput(input) }),
     info: async () => describe(replicator, info),
+    status: async (): Promise<DatabaseStatus> => await replicator.execute({ kind: 'status', path }),
   };
 }
 

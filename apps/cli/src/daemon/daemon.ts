@@ -256,7 +256,7 @@ function toTarget(
   connections: Destinations,
   damage: DamageReport,
 ): ReplicaTarget {
-  const { name, type, target, retention, syncIntervalMs, lease } = destination;
+  const { name, type, target, retention, syncIntervalMs, snapshotIntervalMs, lease } = destination;
   const open: ReplicaTarget['open'] = (signal) => connections.open(destination, signal);
   return {
     name,
@@ -264,6 +264,7 @@ function toTarget(
     target,
     retention,
     syncIntervalMs,
+    snapshotIntervalMs,
     lease,
     open,
     damage: () => damage.of(destination),

@@ -22,12 +22,10 @@ import { drillProblem } from './drill-health.ts';
 import { toDrillRow, type DrillRow } from './drills.ts';
 import { toScrubRow, type ScrubRow } from './scrubs.ts';
 import type { Listed } from './listing.ts';
-import type { Local } from './local.ts';
+import { isFresh, type Local } from './local.ts';
 
 /** Normal delay of a commit: two sync intervals and an upload. */
 const LAG_SECONDS_FINE = 5;
-/** A state file younger than this many heartbeats is current. */
-const HEARTBEATS_FRESH = 2;
 
 export interface DestinationRow {
   readonly name: string;
@@ -69,6 +67,8 @@ export interface DatabaseRow {
   readonly local_txid: string | undefined;
   readonly wal_size: number;
   readonly error: string | undefined;
+  /** Since when the replicator has failed in this way. */
+  readonly error_since: string | undefined;
   readonly replicator: string;
   readonly commits_seen: number | undefined;
   /** Whether there is no problem, here or at any destination. The exit code says the same. */
@@ -78,8 +78,8 @@ export interface DatabaseRow {
 }
 
 /**
- * Health of a database, derived from the state file of its replicator and from whether that replicator
- * still runs.
+ * Health of a database, derived from the state file or the answer of its replicator, and from whether that
+ * replicator still runs.
  */
 export interface LocalHealth {
   readonly local: Local;
@@ -100,8 +100,7 @@ export function healthOf(local: Local): LocalHealth {
     const verdict = { healthy: problems.length === 0, problems, behind };
     return { local, facts: state.facts, verdict };
   }
-  const isFresh = writer === 'runs' && ageMs <= HEARTBEATS_FRESH * state.writer.heartbeatMs;
-  const facts = isFresh ? state.facts : ageFacts(state.facts, ageMs);
+  const facts = isFresh(local) ? state.facts : ageFacts(state.facts, ageMs);
   const { problems: own, behind } = evaluateHealth(facts, runningLimits(maxLagMs));
   const problems = [...deadReplicatorProblem(local, state), ...missingProblem(local, own), ...own];
   return { local, facts, verdict: { healthy: problems.length === 0, problems, behind } };
@@ -134,13 +133,20 @@ export function withDrillProblems(
   return { ...health, verdict: { ...health.verdict, healthy: false, problems } };
 }
 
-function deadReplicatorProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem[] {
+function deadReplicatorProblem(
+  { writer, ageMs, asked }: Local,
+  { pid }: DatabaseStatus,
+): Problem[] {
   if (writer === 'runs') return [];
   const seconds = Math.floor(ageMs / 1_000);
+  const why =
+    asked === 'silent'
+      ? 'it hangs, and does not answer'
+      : 'it hangs, or cannot write its state file';
   const message =
     writer === 'died'
       ? `replicator ${pid} died; its last report is ${seconds} s old`
-      : `replicator ${pid} last reported ${seconds} s ago: it hangs, or cannot write its state file`;
+      : `replicator ${pid} last reported ${seconds} s ago: ${why}`;
   return [{ stage: 'thread', message }];
 }
 
@@ -156,6 +162,7 @@ export function describeDatabase(
     local_txid: state?.txid,
     wal_size: local.walBytes,
     error: state?.error?.message ?? own[0]?.message,
+    error_since: state?.error?.since,
     replicator: describeReplicator(local),
     commits_seen: state?.commitsSeen,
     healthy:
@@ -172,10 +179,11 @@ function statusOf({ database, state }: Local, own: readonly Problem[]): Database
   return state.txid === undefined ? 'not initialized' : 'ok';
 }
 
-function describeReplicator({ state, writer }: Local): string {
+function describeReplicator({ state, writer, asked }: Local): string {
   if (state === undefined || writer === 'ended' || writer === 'died')
     return 'no replicator is running';
-  return `replicator ${state.pid} ${writer === 'runs' ? 'is running' : 'does not respond'}`;
+  const unwritten = asked === 'answered' ? ', but cannot write its state file' : '';
+  return `replicator ${state.pid} ${writer === 'runs' ? 'is running' : 'does not respond'}${unwritten}`;
 }
 
 export interface DestinationInput {

@@ -1,4 +1,4 @@
-/** Reads the local state of a database: the state file in its staging folder, and its files. */
+/** Reads the local state of a database: the state file in its staging folder, or the answer of its replicator, and its files. */
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -15,10 +15,11 @@ import {
   type WriterState,
 } from '@sluice/core';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
+import { type Asked, askReplicator, toState } from './ask.ts';
 
 export interface Local {
   readonly path: string;
-  /** The last state written by a replicator; undefined if there is none. */
+  /** The last state written by a replicator, or its answer; undefined if there is none. */
   readonly state: DatabaseStatus | undefined;
   /** Whether that replicator still runs; undefined if there is no state. */
   readonly writer: WriterState | undefined;
@@ -29,16 +30,52 @@ export interface Local {
   /** Whether the database was written to after the replicator ended. */
   readonly sinceEnd: 'unchanged' | 'changed';
   readonly maxLagMs: number;
+  /** Whether the replicator was asked, because its state file is old or missing, and what came of it. */
+  readonly asked: Asked['kind'] | 'not asked';
 }
 
+/** A state file younger than this many heartbeats is current. */
+const HEARTBEATS_FRESH = 2;
+
+/** `before`: an earlier result. A replicator that was silent then is not asked again. */
 export async function readLocal(
   options: Partial<DatabaseOptions> & { readonly path: string },
+  signal: AbortSignal,
+  before?: Local,
 ): Promise<Local> {
-  const { path: file, metaPath, maxLagMs } = completeOptions(options);
-  const [marks, state] = await Promise.all([
+  const complete = completeOptions(options);
+  const { path: file, metaPath } = complete;
+  const [marks, written] = await Promise.all([
     readMarks(file),
     readState(path.join(metaPath, 'status.json')),
   ]);
+  const found = await toLocal(complete, marks, written);
+  if (isFresh(found)) return found;
+  if (before?.asked === 'silent') return { ...found, asked: 'silent' };
+  const asked = await askReplicator(complete, signal);
+  if (asked.kind !== 'answered') return { ...found, asked: asked.kind };
+  const { state } = asked;
+  return {
+    ...(await toLocal(complete, marks, state)),
+    writer: 'runs',
+    ageMs: 0,
+    asked: 'answered',
+  };
+}
+
+/** Whether the state is current. */
+export function isFresh({ state, writer, ageMs, asked }: Local): boolean {
+  if (asked === 'answered') return true;
+  return (
+    state !== undefined && writer === 'runs' && ageMs <= HEARTBEATS_FRESH * state.writer.heartbeatMs
+  );
+}
+
+async function toLocal(
+  { path: file, maxLagMs }: DatabaseOptions,
+  marks: FileMarks,
+  state: DatabaseStatus | undefined,
+): Promise<Local> {
   const ageMs = state === undefined ? 0 : ageOfWriting(state.writer, state.at, systemClock);
   return {
     path: file,
@@ -50,6 +87,7 @@ export async function readLocal(
     sinceEnd:
       state?.marks !== undefined && areSameMarks(state.marks, marks) ? 'unchanged' : 'changed',
     maxLagMs,
+    asked: 'not asked',
   };
 }
 
@@ -98,10 +136,7 @@ async function readState(file: string): Promise<DatabaseStatus | undefined> {
 /** undefined for a file that was torn by a power loss or written by an older version. */
 function parseState(text: string): DatabaseStatus | undefined {
   try {
-    const state = JSON.parse(text) as Partial<DatabaseStatus> | null;
-    return state?.writer === undefined || state.facts === undefined
-      ? undefined
-      : (state as DatabaseStatus);
+    return toState(JSON.parse(text));
   } catch {
     return undefined;
   }

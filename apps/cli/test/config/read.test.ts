@@ -226,7 +226,7 @@ test.each([
   expect(databases[0]?.options.path).toBe(meant);
 });
 
-test('the shortest interval of any destination applies to the database', async () => {
+test('the shortest sync interval applies to the database, and each destination has its own snapshot interval', async () => {
   const { databases } = await readText(`sync-interval: 5s
 snapshot: { interval: 24h }
 dbs:
@@ -234,16 +234,23 @@ dbs:
   replicas:
   - { path: /a, snapshot-interval: 3h }
   - { path: /b, sync-interval: 2s, snapshot-interval: 2h }
+  - { path: /h }
 - { path: /e, snapshot: { interval: 1h }, replica: { path: /c } }
 - { path: /f, replica: { path: /g } }
 `);
   expect(
-    databases.map(({ options }) => [options.syncIntervalMs, options.snapshotIntervalMs]),
+    databases.map(({ options, destinations }) => [
+      options.syncIntervalMs,
+      options.snapshotIntervalMs,
+      ...destinations.map(({ snapshotIntervalMs }) => snapshotIntervalMs),
+    ]),
   ).toEqual([
-    [2_000, 7_200_000],
-    [5_000, 3_600_000],
-    [5_000, 86_400_000],
+    [2_000, 86_400_000, 10_800_000, 7_200_000, undefined],
+    [5_000, 3_600_000, undefined],
+    [5_000, 86_400_000, undefined],
   ]);
+  const top = await readText('snapshot-interval: 6h\ndbs: [{ path: /d, replica: { path: /a } }]');
+  expect(top.databases[0]?.destinations[0]?.snapshotIntervalMs).toBe(21_600_000);
 });
 
 test('a top-level default applies to destinations that have the key and do not set it', async () => {

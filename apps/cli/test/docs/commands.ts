@@ -168,7 +168,10 @@ finds out with its first small file whether the server supports conditional writ
   status: `Each destination is listed once. The command works with and without a running replicator. The exit code is 0 if every database
 is healthy (see [replicate](#replicate)) and every destination has everything, or lacks only commits of the last 5 s; otherwise
 [3](errors.md#exit-codes). A replicator that died, or has not reported for about 30 s, is a problem too. Lag counts from the commit: more
-precisely, from the last time at which the destination was known to have everything.`,
+precisely, from the last time at which the destination was known to have everything.
+
+The state of a database is read from the staging folder. If nothing was written there for about 20 s, the running replicator is asked, for at most 2 s: on a full
+disk it answers, and says since when it fails; if it hangs it does not. The replicator of an application ([openSluice](library.md)) is not asked.`,
 };
 
 export function renderCommands(): string {

@@ -69,14 +69,20 @@ traffic of all files. \`replicate -once\` does not scrub.`,
     renderWords((word) => word.scope === 'replica' && word.of === undefined),
     `Without a \`name\`, a destination is named after its type: \`s3\`, then \`s3-2\`, \`s3-3\`. Logs, metrics, \`status\` and \`-replica\` use
 this name.`,
-    `The same files are sent to all destinations of a database, so the shortest \`sync-interval\` and the shortest \`snapshot-interval\` of
-any destination apply to all. A commit is normally sent immediately. Only after ten files faster than one per \`sync-interval\` do the next
+    `The same files are sent to all destinations of a database. The shortest \`sync-interval\` of any destination decides how often a file is
+made. A destination with a longer one gets uploads once in its own interval, and merged files where there are any. A commit is normally sent immediately. Only after ten files faster than one per \`sync-interval\` do the next
 commits wait, for at most one interval, and are sent in one file.
 
 All commits in one file have one time, so \`restore -timestamp\` cannot tell them apart. With \`sync-interval: 10ms\`, commits that are
 20 ms apart have files and times of their own, on a volume that syncs a file within about 2 ms. That costs up to 100 files a second:
 each is one request at each destination (\`sluice cost -sync-interval 10ms\` forecasts them) and about six syncs of the staging folder,
-and 50 files a second take about a tenth of a CPU core. A slower volume, or a busy machine, puts more commits into one file.`,
+and 50 files a second take about a tenth of a CPU core. A slower volume, or a busy machine, puts more commits into one file.
+
+Each destination gets full snapshots at its own \`snapshot-interval\`. A snapshot is made once, and sent to the destinations that are due, or
+will be within a tenth of the shortest interval. It is also sent to those with a shorter interval. A destination with a longer one does not get it,
+unless it needs it: it has no snapshot, files are missing there, or it was down for so long that the files it lacks are no longer staged. All states can
+be restored from every destination all the same. With a longer interval a restore reads more files, and files stay up to one interval longer than the
+\`retention\`. An interval much shorter than the retention costs space: with \`1h\` and \`72h\`, 73 full snapshots are kept there.`,
     '### `type: file`',
     `\`path\` is the folder; \`url\` is \`file:///folder\`. Both forms use the same layout as Litestream (\`ltx/0\` … \`ltx/9\`).`,
     '### `type: s3`',

@@ -153,7 +153,8 @@ For a backup of Litestream 0.3, \`generation\` and \`position\` (index and offse
 [{"level":0,"min_txid":"000000000000002a","max_txid":"000000000000002a","size":1234,
   "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
 \`\`\``,
-  status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`.
+  status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
+\`error_since\` is when that error began, if the replicator fails.
 The \`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (see \`problems\`), \`empty\`, \`damaged\` (files are missing, so the
 newest state cannot be restored from it), or an [error code](errors.md): the listing failed, or the destination refuses snapshots.
 \`healthy\` matches the exit code. \`problems\` are sorted by the path of a commit, from the database to the destination.

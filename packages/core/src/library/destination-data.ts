@@ -21,6 +21,8 @@ export interface DestinationSettings {
   readonly limits?: RateLimits | undefined;
   /** Time between uploads there, if it is longer than that of the database. */
   readonly syncIntervalMs?: number | undefined;
+  /** Time between full snapshots there. Default: that of the database. */
+  readonly snapshotIntervalMs?: number | undefined;
 }
 
 /** A destination of `openSluice`, made by a function of a backend package, such as `s3` of @sluice/s3. */

@@ -1,6 +1,7 @@
 /** The staged files of one database, oldest first. Pure: decides which files may be sent or freed. */
 
 import type { StagedEvent } from '../database/events.ts';
+import type { SnapshotScope } from './levels/snapshot-time.ts';
 import type { FoundFile } from '../database/staging/staged-check.ts';
 
 export interface StagedIncrement {
@@ -25,6 +26,8 @@ export interface StagedSnapshot {
   readonly sizeBytes: number;
   readonly pageSize: number;
   readonly timestampMs: number;
+  /** Which destinations get it; undefined: all. */
+  readonly scope?: SnapshotScope | undefined;
 }
 
 export class Backlog {

@@ -30,6 +30,8 @@ export class Condition {
   /** Consecutive failures with the same code since a file was last staged. */
   #failures = 0;
   #failingCode: string | undefined;
+  /** When the first of them occurred. */
+  #failingSince: string | undefined;
   /** When it was last logged that the staging disk is full, by the monotonic clock. */
   #fullLoggedAt = -Infinity;
   /** Whether the log says that the staging disk is full. */
@@ -86,9 +88,14 @@ export class Condition {
    */
   fail({ code, message }: { readonly code: ErrorCode; readonly message: string }): void {
     const { path, logger, clock } = this.#context;
-    this.#failures = code === this.#failingCode ? this.#failures + 1 : 1;
+    const error = this.toStatusError(code, message);
+    if (code !== this.#failingCode) {
+      this.#failures = 0;
+      this.#failingSince = error.at;
+    }
+    this.#failures += 1;
     this.#failingCode = code;
-    this.#error = this.toStatusError(code, message);
+    this.#error = { ...error, since: this.#failingSince };
     this.setState('failing');
     const isRepeat = this.#isRepeat(code);
     logger[isRepeat ? 'debug' : 'error'](message, { target: path, code, failures: this.#failures });

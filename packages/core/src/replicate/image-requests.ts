@@ -6,7 +6,18 @@ import type { NextStep } from './destination/next.ts';
 import type { EngineLink } from './watch-pool.ts';
 import { Retry } from './condition.ts';
 import type { AgedSnapshot } from './levels/snapshot-age.ts';
-import { refreshDueInMs, snapshotDueInMs, type SnapshotSchedule } from './levels/snapshot-time.ts';
+import {
+  ALL_DESTINATIONS,
+  refreshDueInMs,
+  scopeFor,
+  scopeOfDue,
+  snapshotDueInMs,
+  widestScope,
+  type SnapshotHolder,
+  type SnapshotSchedule,
+  type SnapshotScope,
+} from './levels/snapshot-time.ts';
+import type { StagedSnapshot } from './backlog.ts';
 import type { DatabaseState } from './status/status.ts';
 import type { Uploader } from './destination/uploader.ts';
 
@@ -16,8 +27,7 @@ export interface ImageRequestsContext {
   /** 'idle' before replication has begun and after it has ended: nothing may be requested. */
   readonly state: () => DatabaseState | 'idle';
   readonly head: () => bigint;
-  /** TXID of the staged snapshot; 0n if there is none. */
-  readonly stagedSnapshot: () => bigint;
+  readonly stagedSnapshot: () => StagedSnapshot | undefined;
   readonly onImage: () => void;
   /** The pause after a failed snapshot is over. */
   readonly onRetry: () => void;
@@ -32,6 +42,8 @@ export type SnapshotOrder = 'ordered' | 'under way' | 'not following';
 export class ImageRequests {
   readonly #context: ImageRequestsContext;
   #requested: 'nothing' | 'snapshot' | 'image' = 'nothing';
+  /** Which destinations get the snapshot that was last requested. */
+  #scope: SnapshotScope | undefined;
   /** When a snapshot was last requested, by the monotonic clock. */
   #requestedAt = -Infinity;
   /** When an image was requested because the snapshots were old. */
@@ -49,6 +61,11 @@ export class ImageRequests {
   /** Whether an image or snapshot was requested or is being made. */
   get isMaking(): boolean {
     return this.#requested !== 'nothing' || this.#context.state() === 'imaging';
+  }
+
+  /** Which destinations get the snapshot that was made; undefined if that is not known. */
+  get scope(): SnapshotScope | undefined {
+    return this.#scope;
   }
 
   /** The requested image or snapshot was made. */
@@ -72,9 +89,14 @@ export class ImageRequests {
     return waitMs;
   }
 
-  /** Requests an image or snapshot that a destination needs. */
-  request(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
+  /** Requests an image or snapshot that a destination with this snapshot interval needs. */
+  request(
+    need: NextStep & { kind: 'needs-snapshot' | 'needs-image' },
+    intervalMs: number = Infinity,
+  ): void {
     const { engine, logger, onImage, state } = this.#context;
+    const scope = scopeFor(intervalMs, this.#intervalsMs);
+    if (this.#requested === 'snapshot') this.#scope = widestScope(this.#scope, scope);
     if (state() !== 'following' || this.#requested === 'image') return;
     if (need.kind === 'needs-image') {
       this.#requested = 'image';
@@ -85,7 +107,7 @@ export class ImageRequests {
     }
     // The uploader repeats a request that was ignored.
     if (this.#requested !== 'nothing' || this.#retry.waitMs > 0) return;
-    this.#startSnapshot(` for a destination: ${need.why}`);
+    this.#startSnapshot(` for a destination: ${need.why}`, scope);
   }
 
   /**
@@ -93,9 +115,12 @@ export class ImageRequests {
    * at the TXID of a damaged snapshot would have its name.
    */
   requestSnapshot(damage?: string): SnapshotOrder {
-    if (this.isMaking) return 'under way';
+    if (this.isMaking) {
+      this.#scope = ALL_DESTINATIONS;
+      return 'under way';
+    }
     if (this.#context.state() !== 'following') return 'not following';
-    if (damage === undefined) this.#startSnapshot(': it was requested');
+    if (damage === undefined) this.#startSnapshot(': it was requested', ALL_DESTINATIONS);
     else this.request({ kind: 'needs-image', floor: this.#context.head(), why: damage });
     return 'ordered';
   }
@@ -109,35 +134,44 @@ export class ImageRequests {
     const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
     if (answering.some(({ holdings }) => holdings.seeding !== undefined)) return;
     const current = answering.filter(({ replicatedTXID }) => replicatedTXID !== undefined);
-    const newest = current.map((uploader) => uploader.newestSnapshot);
     const pending = stagedSnapshot();
-    if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
+    const awaiting = current.filter((uploader) => isAwaiting(uploader, pending));
+    if (awaiting.length > 0) {
+      wakeIfDueSince(awaiting, pending);
+      return; // it is on its way
+    }
     const refused = this.#context.uploaders().flatMap((uploader) => this.#toRefused(uploader));
-    const newestOfAll = [...newest, ...refused];
-    const nowMs = clock.now();
-    const dueInMs = snapshotDueInMs({ ...schedule, nowMs, head: head(), newest: newestOfAll });
+    const holders = [...current.map(toHolder), ...refused];
+    const input = { ...schedule, nowMs: clock.now(), head: head(), holders };
+    const dueInMs = snapshotDueInMs(input);
     const refreshInMs = this.#refreshInMs(current);
     if (refreshInMs === 0) {
       this.#refresh();
       return;
     }
     const waitMs = Math.max(Math.min(dueInMs, refreshInMs), this.#retry.waitMs);
-    if (waitMs === 0) this.#startSnapshot(': it is due');
+    if (waitMs === 0) this.#startSnapshot(': it is due', scopeOfDue(input, this.#intervalsMs));
     else if (waitMs !== Infinity) {
       this.#timer = setTimeout(() => this.scheduleSnapshot(), Math.min(waitMs, TIMER_MS_MAX));
       this.#timer.unref();
     }
   }
 
+  get #intervalsMs(): readonly number[] {
+    return this.#context.uploaders().map(({ snapshotIntervalMs }) => snapshotIntervalMs);
+  }
+
   /**
    * A destination that refused a snapshot is offered the next one an interval later, as if it had
    * the last one.
    */
-  #toRefused({ snapshotRefusal: refusal, newestSnapshot }: Uploader): AgedSnapshot[] {
+  #toRefused(uploader: Uploader): SnapshotHolder[] {
+    const { snapshotRefusal: refusal, newestSnapshot, snapshotIntervalMs: intervalMs } = uploader;
     if (refusal === undefined) return [];
     const lastOffer = Math.max(refusal.failedAt, this.#requestedAt);
     const ageMs = this.#context.clock.monotonic() - lastOffer;
-    return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
+    const newest: AgedSnapshot = { txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 };
+    return [{ intervalMs, newest }];
   }
 
   /** An image that did not help is not repeated before the same age. */
@@ -162,12 +196,28 @@ export class ImageRequests {
   }
 
   /** `why` follows "a full snapshot" in the log. */
-  #startSnapshot(why: string): void {
+  #startSnapshot(why: string, scope: SnapshotScope): void {
     this.#requested = 'snapshot';
+    this.#scope = scope;
     this.#requestedAt = this.#context.clock.monotonic();
     this.#context.logger.info(`making a full snapshot${why}`);
     this.#context.engine()?.snapshot();
   }
+}
+
+function toHolder({ snapshotIntervalMs, newestSnapshot }: Uploader): SnapshotHolder {
+  return { intervalMs: snapshotIntervalMs, newest: newestSnapshot };
+}
+
+function isAwaiting(uploader: Uploader, staged: StagedSnapshot | undefined): boolean {
+  if (staged === undefined || (uploader.newestSnapshot?.txid ?? 0n) >= staged.txid) return false;
+  return uploader.lacksSnapshot(staged);
+}
+
+/** A destination does not notice that it became due while a snapshot for others is staged. */
+function wakeIfDueSince(awaiting: readonly Uploader[], staged: StagedSnapshot | undefined): void {
+  const intervalMs = staged?.scope?.intervalMs ?? Infinity;
+  for (const uploader of awaiting) if (uploader.snapshotIntervalMs > intervalMs) uploader.wake();
 }
 
 /** Backoff while the volume is full. Each try reads the free space once. */

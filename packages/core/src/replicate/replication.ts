@@ -95,7 +95,7 @@ export class Replication {
       uploaders: () => this.#uploaders,
       state: () => (this.#begun && !this.#closed ? this.#condition.state : 'idle'),
       head: () => this.#head,
-      stagedSnapshot: () => this.#staged.snapshot?.txid ?? 0n,
+      stagedSnapshot: () => this.#staged.snapshot,
       onImage: () => this.#condition.setState('imaging'),
       onRetry: () => this.#wakeAll(),
       schedule: toSchedule(context.options),
@@ -107,8 +107,7 @@ export class Replication {
       heartbeatMs: heartbeatMs(context.options.maxLagMs),
     });
     this.#health = new DatabaseHealth({
-      maxLagMs: context.options.maxLagMs,
-      monitorIntervalMs: context.options.monitorIntervalMs,
+      ...context.options,
       clock,
       backlog: this.#staged.backlog,
       head: () => this.#head,
@@ -226,11 +225,13 @@ export class Replication {
   }
 
   #toUploader(target: ReplicaTarget): Uploader {
-    const { logger, clock, random, files } = this.#context;
-    const key = target.target; // the name may change in the config, the target identifies it
+    const { logger, clock, random, files, options } = this.#context;
+    // The name may change in the config, the target identifies it.
+    const { target: key, snapshotIntervalMs = options.snapshotIntervalMs } = target;
     return new Uploader({
       ...target,
-      databaseIntervalMs: this.#context.options.syncIntervalMs,
+      databaseIntervalMs: options.syncIntervalMs,
+      snapshotIntervalMs,
       backlog: this.#staged.backlog,
       reads: this.#reads,
       knowsBacklog: () => this.#opened !== undefined,
@@ -243,7 +244,7 @@ export class Replication {
       ...this.#records.emptinessOf(key),
       sealed: () => this.#records.sealed(key),
       onSealed: (sealed) => this.#records.addSealed(key, sealed),
-      onImageNeeded: (need) => this.#images.request(need),
+      onImageNeeded: (need) => this.#images.request(need, snapshotIntervalMs),
       onChange: ({ sent }) => {
         if (sent !== undefined) this.#records.set(key, sent);
         for (const uploader of this.#uploaders) this.#health.confirmed(uploader);
@@ -253,7 +254,7 @@ export class Replication {
         this.#images.scheduleSnapshot();
       },
       isMakingImage: () => this.#images.isMaking,
-      hangMs: Math.min(HANG_MS_MAX, this.#context.options.maxLagMs),
+      hangMs: Math.min(HANG_MS_MAX, options.maxLagMs),
       ownership: this.#context.ownership(target),
       ...{ clock, random, files, logger },
     });
@@ -372,7 +373,7 @@ export class Replication {
       if (file.maxTXID > this.#head) this.#head = file.maxTXID;
       this.#condition.staged();
     }
-    this.#staged.add(event);
+    this.#staged.add(event, this.#images.scope);
     if (!this.#staged.backlog.isGated) this.#condition.setState('following');
     this.#wakeAll();
     this.#area.compactor.wake();

@@ -12,6 +12,7 @@ import type { FileSystem } from '../file-system.ts';
 import type { Logger } from '../store/backend.ts';
 import { Backlog, toFoundIncrement, type StagedSnapshot, toIncrement } from './backlog.ts';
 import { Retry } from './condition.ts';
+import type { SnapshotScope } from './levels/snapshot-time.ts';
 import type { SentRecords } from './record.ts';
 
 /** A destination, as seen by staging. */
@@ -21,9 +22,8 @@ export interface Holder {
   readonly replicatedTXID: bigint | undefined;
   /** Whether it can go on only from a full snapshot, and none is staged or being made for it. */
   readonly needsSnapshot: boolean;
-  readonly newestSnapshot: { readonly txid: bigint } | undefined;
-  /** Whether one of its levels can continue only from the staged snapshot, although it has that snapshot. */
-  readonly isRepairing: boolean;
+  /** Whether it will get the staged snapshot, or a level of it needs it, and that is not done yet. */
+  lacksSnapshot(snapshot: StagedSnapshot): boolean;
   /** The last snapshot that it refused; undefined if it does not refuse them. */
   readonly snapshotRefusal: { readonly txid: bigint } | undefined;
   readonly activity: {
@@ -105,7 +105,8 @@ export class StagedFiles {
     this.#snapshot = undefined;
   }
 
-  add(event: StagedEvent): void {
+  /** `scope`: which destinations get it, if it is a snapshot. */
+  add(event: StagedEvent, scope?: SnapshotScope): void {
     if (event.content !== 'snapshot') {
       clearTimeout(this.#pressureTimer);
       this.backlog.add(toIncrement(event));
@@ -114,7 +115,7 @@ export class StagedFiles {
     const { lineage, pageSize, timestampMs, file } = event;
     const { path, sizeBytes, maxTXID: txid } = file;
     const before = this.#snapshot;
-    this.#snapshot = { txid, path, sizeBytes, lineage, pageSize, timestampMs };
+    this.#snapshot = { txid, path, sizeBytes, lineage, pageSize, timestampMs, scope };
     this.#freed.delete(path); // an earlier snapshot may have had the same TXID and path
     if (before !== undefined && before.path !== path) this.#remove([before.path]);
   }
@@ -206,7 +207,7 @@ export class StagedFiles {
       this.#giveUp([...plan.lagging, ...lagging.map(({ name }) => name)], holders, maxBytes);
     }
     const paths = released.map((file) => file.path);
-    if (this.#snapshot !== undefined && !isNeeded(this.#snapshot.txid, others)) {
+    if (this.#snapshot !== undefined && !isNeeded(this.#snapshot, others)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
     }
@@ -277,12 +278,11 @@ function hasFailedLong({ activity }: Holder): boolean {
 }
 
 /** Whether a destination lacks the snapshot and does not refuse it. */
-function isNeeded(txid: bigint, holders: readonly Holder[]): boolean {
+function isNeeded(snapshot: StagedSnapshot, holders: readonly Holder[]): boolean {
   return holders.some(
-    ({ newestSnapshot, isRepairing, replicatedTXID, snapshotRefusal }) =>
-      replicatedTXID === undefined ||
-      (((newestSnapshot?.txid ?? 0n) < txid || isRepairing) &&
-        (snapshotRefusal?.txid ?? 0n) < txid),
+    (holder) =>
+      holder.replicatedTXID === undefined ||
+      (holder.lacksSnapshot(snapshot) && (holder.snapshotRefusal?.txid ?? 0n) < snapshot.txid),
   );
 }
 

@@ -32,10 +32,15 @@ function newSubject(): Subject {
 
 test('a full disk is one ERROR, then one each ten minutes, and one line when it is over; the status says it all the time', () => {
   const { condition, clock, lines } = newSubject();
+  const since = new Date(clock.now()).toISOString();
   for (let second = 0; second < 1_500; second++) {
+    const at = new Date(clock.now()).toISOString();
     condition.fail(FULL);
     condition.report(new ReplicationError('STAGING_FULL', 'nor for the state file'));
-    expect(condition.error).toMatchObject(FULL);
+    expect(condition.error).toEqual({ ...FULL, at, since });
+    condition.opened(); // it is opened again, and fails again
+    condition.fail(FULL);
+    expect(condition.error?.since).toBe(since);
     expect(condition.state).toBe('failing');
     clock.advance(1_000);
   }
@@ -46,6 +51,8 @@ test('a full disk is one ERROR, then one each ten minutes, and one line when it 
     'info: the staging folder has room again; replication continues',
   ]);
   expect(condition.error).toBeUndefined();
+  condition.fail(FULL);
+  expect(condition.error?.since).toBe(new Date(clock.now()).toISOString());
 });
 
 test('a disk that has room now and then does not fill the log', () => {

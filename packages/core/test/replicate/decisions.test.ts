@@ -8,7 +8,6 @@ import {
   planRelease,
   type BudgetInput,
 } from '../../src/replicate/staged-files.ts';
-import { snapshotDueInMs } from '../../src/replicate/levels/snapshot-time.ts';
 import { isRefused } from '../../src/replicate/destination/upload-queue.ts';
 import { stateOf, type DestinationFacts } from '../../src/replicate/destination/admission.ts';
 import { backoffMs, BACKOFF_MS_MAX } from '../../src/replicate/destination/upload-queue.ts';
@@ -272,24 +271,6 @@ describe('staging is bounded', () => {
     expect(affordableBytes(1_000_000, 40, { availableBytes: 20, reserveBytes: 100 })).toBe(30);
     expect(affordableBytes(1_000_000, 0, { availableBytes: 60, reserveBytes: 100 })).toBe(30);
     expect(affordableBytes(1_000_000, 0, { availableBytes: 0, reserveBytes: 100 })).toBe(0);
-  });
-});
-
-describe('a snapshot is due', () => {
-  const input = { intervalMs: 500, head: 9n, nowMs: 0 };
-  const aged = (txid: bigint, ageMs: number, guessForMs = 0) => [{ txid, ageMs, guessForMs }];
-  test('if a destination has none', () => {
-    expect(snapshotDueInMs({ ...input, newest: [undefined] })).toBe(0);
-  });
-  test('if its newest one is older than the interval', () => {
-    expect(snapshotDueInMs({ ...input, newest: aged(3n, 300) })).toBe(200);
-    expect(snapshotDueInMs({ ...input, newest: aged(3n, 900) })).toBe(0);
-  });
-  test('not while its age is only a guess', () => {
-    expect(snapshotDueInMs({ ...input, newest: aged(3n, 900, 40) })).toBe(40);
-  });
-  test('not if nothing has changed since', () => {
-    expect(snapshotDueInMs({ ...input, newest: aged(9n, 900) })).toBe(Infinity);
   });
 });
 

@@ -93,7 +93,7 @@ test('a destination gets no merged file from before its full snapshot, also afte
   expect(again.uploader.topOf(2)).toBe(0n);
 });
 
-test('a level that lost a file gets the next full snapshot, after level 9 has it', async () => {
+test('a level that lost a file gets the next full snapshot of any destination, after level 9 has it', async () => {
   const written: string[] = [];
   const server = writing(async (file, body, options, client) => {
     const info = await client.writeFile(file, body, options);
@@ -107,10 +107,10 @@ test('a level that lost a file gets the next full snapshot, after level 9 has it
   scene.start();
   await scene.until('level 1 is there', () => written.includes('1/2-3'));
   scene.merges = [await merge(scene.staged, 6, 7)];
-  scene.staged.takeSnapshot();
+  scene.staged.takeSnapshot({ intervalMs: 1, earlyMs: 0 });
   expect(await scene.drained()).toBe('complete');
   await scene.until('level 1 is repaired', () => written.includes('1/4-8'));
-  expect(scene.uploader.isRepairing).toBe(false);
+  expect(scene.staged.snapshot && scene.uploader.lacksSnapshot(scene.staged.snapshot)).toBe(false);
   expect(written).toEqual(['9/1-1', '1/2-3', '9/1-8', '1/4-8']);
 });
 

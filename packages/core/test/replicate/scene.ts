@@ -22,6 +22,7 @@ import type { LTXFileRef } from '../../src/store/layout.ts';
 import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import type { SentRecord } from '../../src/replicate/destination/admission.ts';
 import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
+import type { SnapshotScope } from '../../src/replicate/levels/snapshot-time.ts';
 import type { StagedMerge } from '../../src/replicate/levels/merge-files.ts';
 import type { NextStep } from '../../src/replicate/destination/next.ts';
 import { SharedReads } from '../../src/replicate/destination/bodies.ts';
@@ -95,9 +96,10 @@ export class Staged {
     return this.head;
   }
 
-  takeSnapshot(): void {
+  /** `scope`: which destinations get it. Default: all. */
+  takeSnapshot(scope?: SnapshotScope): void {
     const file = this.#write(1n, ALL_PAGES, 'snapshot');
-    this.snapshot = { txid: this.head, lineage: this.lineage, pageSize: PAGE_SIZE, ...file };
+    this.snapshot = { txid: this.head, lineage: this.lineage, pageSize: PAGE_SIZE, scope, ...file };
   }
 
   stateOf(txid: bigint): Buffer {
@@ -215,6 +217,7 @@ export class Scene {
       copyBytesMin: options.copyBytesMin,
       syncIntervalMs: options.syncIntervalMs,
       databaseIntervalMs: 1_000,
+      snapshotIntervalMs: 24 * 3_600_000,
       ownership: options.owner && this.#toOwnership(options.owner, log),
       head: () => staged.head,
       snapshot: () => staged.snapshot,

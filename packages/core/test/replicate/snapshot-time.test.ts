@@ -1,10 +1,16 @@
-/** Periodic snapshots at a time of day: daylight saving time, missed days, and steps of the wall clock. */
+/** When periodic snapshots are due, and who gets them. At a time of day: daylight saving time, missed days, and steps of the wall clock. */
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  ALL_DESTINATIONS,
+  isInScope,
   parseTimeOfDay,
   refreshDueInMs,
+  scopeFor,
+  scopeOfDue,
   snapshotDueInMs,
+  widestScope,
+  type SnapshotHolder,
 } from '../../src/replicate/levels/snapshot-time.ts';
 
 const MINUTE_MS = 60_000;
@@ -17,6 +23,10 @@ beforeAll(() => {
   process.env['TZ'] = 'Europe/Berlin';
 });
 
+function holderOf(intervalMs: number, ageMs: number, txid = 1n): SnapshotHolder {
+  return { intervalMs, newest: { txid, ageMs, guessForMs: 0 } };
+}
+
 /** The times of the snapshots of `days` days, if a commit follows each. The first one is taken at `from`. */
 function snapshotsFrom(from: string, days: number, intervalMs = DAY_MS): string[] {
   const taken: string[] = [];
@@ -24,8 +34,8 @@ function snapshotsFrom(from: string, days: number, intervalMs = DAY_MS): string[
   const endMs = nowMs + days * DAY_MS;
   let lastMs = nowMs;
   while (nowMs < endMs) {
-    const newest = [{ txid: 1n, ageMs: nowMs - lastMs, guessForMs: 0 }];
-    const waitMs = snapshotDueInMs({ intervalMs, atMinutes: AT_3, nowMs, head: 2n, newest });
+    const holders = [holderOf(intervalMs, nowMs - lastMs)];
+    const waitMs = snapshotDueInMs({ atMinutes: AT_3, nowMs, head: 2n, holders });
     if (waitMs === 0) {
       taken.push(new Date(nowMs).toLocaleString('sv'));
       lastMs = nowMs;
@@ -36,9 +46,9 @@ function snapshotsFrom(from: string, days: number, intervalMs = DAY_MS): string[
 }
 
 function dueInMs(now: string, ageMs: number): number {
-  const newest = [{ txid: 1n, ageMs, guessForMs: 0 }];
+  const holders = [holderOf(DAY_MS, ageMs)];
   const nowMs = new Date(now).getTime();
-  return snapshotDueInMs({ intervalMs: DAY_MS, atMinutes: AT_3, nowMs, head: 2n, newest });
+  return snapshotDueInMs({ atMinutes: AT_3, nowMs, head: 2n, holders });
 }
 
 describe('with a time of day, snapshots are taken', () => {
@@ -77,10 +87,96 @@ describe('with a time of day, snapshots are taken', () => {
   });
 
   test('only if something has changed, and at once if there is none', () => {
-    const input = { intervalMs: DAY_MS, atMinutes: AT_3, nowMs: 0, head: 7n };
-    const same = [{ txid: 7n, ageMs: 9 * DAY_MS, guessForMs: 0 }];
-    expect(snapshotDueInMs({ ...input, newest: same })).toBe(Infinity);
-    expect(snapshotDueInMs({ ...input, newest: [undefined] })).toBe(0);
+    const input = { atMinutes: AT_3, nowMs: 0, head: 7n };
+    const none = { intervalMs: DAY_MS, newest: undefined };
+    const same = holderOf(DAY_MS, 9 * DAY_MS, 7n);
+    expect(snapshotDueInMs({ ...input, holders: [same] })).toBe(Infinity);
+    expect(snapshotDueInMs({ ...input, holders: [none] })).toBe(0);
+  });
+});
+
+describe('a snapshot is due', () => {
+  const input = { head: 9n, nowMs: 0 };
+  const aged = (txid: bigint, ageMs: number, guessForMs = 0, intervalMs = 500) => ({
+    intervalMs,
+    newest: { txid, ageMs, guessForMs },
+  });
+  test('if a destination has none', () => {
+    const none = { intervalMs: 500, newest: undefined };
+    expect(snapshotDueInMs({ ...input, holders: [none, aged(3n, 100)] })).toBe(0);
+  });
+  test('if its newest one is older than the interval', () => {
+    expect(snapshotDueInMs({ ...input, holders: [aged(3n, 300)] })).toBe(200);
+    expect(snapshotDueInMs({ ...input, holders: [aged(3n, 900)] })).toBe(0);
+  });
+  test('by the interval of each destination', () => {
+    const holders = [aged(3n, 300, 0, 1_000), aged(3n, 300, 0, 350), aged(3n, 300)];
+    expect(snapshotDueInMs({ ...input, holders })).toBe(50);
+  });
+  test('not while its age is only a guess', () => {
+    expect(snapshotDueInMs({ ...input, holders: [aged(3n, 900, 40)] })).toBe(40);
+  });
+  test('not if nothing has changed since, or no destination is up to date', () => {
+    expect(snapshotDueInMs({ ...input, holders: [aged(9n, 900)] })).toBe(Infinity);
+    expect(snapshotDueInMs({ ...input, holders: [] })).toBe(Infinity);
+  });
+});
+
+describe('a snapshot goes to', () => {
+  const input = { head: 2n, nowMs: 0 };
+  const none = { intervalMs: DAY_MS, newest: undefined };
+
+  /** Which of the destinations get the snapshot that is made now. */
+  function inScope(...holders: readonly SnapshotHolder[]): boolean[] {
+    const scope = scopeOfDue(
+      { ...input, holders },
+      holders.map(({ intervalMs }) => intervalMs),
+    );
+    return holders.map((holder) => isInScope(scope, holder));
+  }
+
+  test('a destination that is due, and not to one with a longer interval that is not', () => {
+    expect(inScope(holderOf(HOUR_MS, HOUR_MS), holderOf(DAY_MS, 5 * HOUR_MS))).toEqual([
+      true,
+      false,
+    ]);
+    expect(inScope(holderOf(HOUR_MS, HOUR_MS), holderOf(DAY_MS, DAY_MS))).toEqual([true, true]);
+  });
+
+  test('one that will be due within a tenth of the shortest interval', () => {
+    const due = holderOf(HOUR_MS, HOUR_MS);
+    expect(inScope(due, holderOf(DAY_MS, DAY_MS - 6 * MINUTE_MS))).toEqual([true, true]);
+    expect(inScope(due, holderOf(DAY_MS, DAY_MS - 7 * MINUTE_MS))).toEqual([true, false]);
+  });
+
+  test('all whose interval is not longer than that of one that is due', () => {
+    const due = holderOf(DAY_MS, DAY_MS);
+    expect(inScope(due, holderOf(DAY_MS, 1), holderOf(HOUR_MS, 1))).toEqual([true, true, true]);
+    expect(inScope(due, holderOf(DAY_MS + 1, 1))).toEqual([true, false]);
+  });
+
+  test('one without a snapshot, and for it to those with the same interval', () => {
+    expect(inScope(none, holderOf(DAY_MS, 1), holderOf(2 * DAY_MS, 1))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(isInScope(scopeFor(HOUR_MS, [HOUR_MS, DAY_MS]), none)).toBe(true);
+  });
+
+  test('one that became due while it was staged', () => {
+    const scope = scopeFor(HOUR_MS, [HOUR_MS, DAY_MS]);
+    expect(isInScope(scope, holderOf(DAY_MS, 20 * HOUR_MS))).toBe(false);
+    expect(isInScope(scope, holderOf(DAY_MS, 25 * HOUR_MS))).toBe(true);
+  });
+
+  test('all if it was ordered, or if its scope is not known', () => {
+    const scope = widestScope(scopeFor(HOUR_MS, [HOUR_MS, DAY_MS]), ALL_DESTINATIONS);
+    expect(isInScope(scope, holderOf(365 * DAY_MS, 0))).toBe(true);
+    expect(isInScope(undefined, holderOf(365 * DAY_MS, 0))).toBe(true);
+    const both = widestScope(scopeFor(HOUR_MS, [HOUR_MS]), scopeFor(DAY_MS, [HOUR_MS]));
+    expect(both).toEqual({ intervalMs: DAY_MS, earlyMs: 6 * MINUTE_MS });
+    expect(widestScope(undefined, both)).toBe(both);
   });
 });
 

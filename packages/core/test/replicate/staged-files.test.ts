@@ -25,8 +25,7 @@ function scene(destinations: 'a' | 'a and b' = 'a', recordFiles: FileSystem = sy
     releasableTXID: 0n,
     replicatedTXID: 0n,
     needsSnapshot: false,
-    newestSnapshot: undefined,
-    isRepairing: false,
+    lacksSnapshot: () => true,
     snapshotRefusal: undefined,
     activity: { failingMs: 0 },
   });
@@ -121,24 +120,35 @@ test('after a full disk, files are removed again, and it no longer counts as stu
   expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000002' } });
 });
 
-test('a snapshot stays staged until the destination has it, and no level needs it', async () => {
+test('a snapshot stays staged, with its scope, as long as a destination lacks it and does not refuse it', async () => {
   const { staged, holder, folder } = scene();
   const file = path.join(folder, 'snapshot.ltx');
   fs.writeFileSync(file, '0123456789');
-  staged.add({
-    kind: 'staged',
-    file: { level: 9, minTXID: toTXID(1), maxTXID: toTXID(4), sizeBytes: 10, path: file },
-    content: 'snapshot',
-    ...{ lineage: 1n, pageSize: 4096, timestampMs: 1, commit: 1 },
-  } as never);
+  const add = (): void =>
+    staged.add(
+      {
+        kind: 'staged',
+        file: { level: 9, minTXID: toTXID(1), maxTXID: toTXID(4), sizeBytes: 10, path: file },
+        content: 'snapshot',
+        ...{ lineage: 1n, pageSize: 4096, timestampMs: 1, commit: 1 },
+      } as never,
+      { intervalMs: 5, earlyMs: 1 },
+    );
   const isStaged = (): boolean => {
     staged.free();
     return staged.snapshot !== undefined;
   };
-  expect(isStaged()).toBe(true);
-  Object.assign(holder, { newestSnapshot: { txid: 4n }, isRepairing: true });
+  add();
+  holder.lacksSnapshot = ({ txid, scope }) => txid === 4n && scope?.intervalMs === 5;
   expect(isStaged()).toBe(true);
   holder.snapshotRefusal = { txid: 4n };
+  expect(isStaged()).toBe(false);
+  add();
+  holder.snapshotRefusal = undefined;
+  holder.lacksSnapshot = () => false;
+  holder.replicatedTXID = undefined; // it may be seeded from it
+  expect(isStaged()).toBe(true);
+  holder.replicatedTXID = 4n;
   expect(isStaged()).toBe(false);
   await staged.close();
 });

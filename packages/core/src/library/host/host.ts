@@ -263,8 +263,8 @@ function toTargets({ destinations, connections }: Loaded): readonly ReplicaTarge
   return destinations.flatMap(({ name, type, target, retention, settings }, index) => {
     const connection = connections[index];
     if (connection === undefined) return [];
-    const { syncIntervalMs } = settings;
+    const { syncIntervalMs, snapshotIntervalMs } = settings;
     const open: ReplicaTarget['open'] = (signal) => connection.open(signal);
-    return [{ name, type, target, retention, syncIntervalMs, open }];
+    return [{ name, type, target, retention, syncIntervalMs, snapshotIntervalMs, open }];
   });
 }

@@ -28,6 +28,8 @@ export interface UploaderContext extends SealerContext {
   readonly syncIntervalMs?: number | undefined;
   /** Time between two files of the database. */
   readonly databaseIntervalMs: number;
+  /** Time between full snapshots. */
+  readonly snapshotIntervalMs: number;
   readonly backlog: Backlog;
   /** Reads of staged files, shared by all destinations of the database. */
   readonly reads: SharedReads;

@@ -6,6 +6,7 @@
 import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
 import { formatTXID } from '../../ltx/txid.ts';
 import type { FencedReplica, FencingState } from '../../replica/fencing.ts';
+import type { StagedSnapshot } from '../backlog.ts';
 import type { StagedMerge } from '../levels/merge-files.ts';
 import { Deleter } from '../retention/deleter.ts';
 import { logFailure } from '../logging.ts';
@@ -25,13 +26,7 @@ import { Pace } from './queues/pace.ts';
 import { ListingProof, Sender, SentSnapshot, type Written } from './sender.ts';
 import type { UploaderContext } from './uploader-context.ts';
 import { type AgedSnapshot, SnapshotAge } from '../levels/snapshot-age.ts';
-import {
-  isRefused,
-  type SnapshotRefusal,
-  type StepResult,
-  type UploadFailure,
-  UploadQueue,
-} from './upload-queue.ts';
+import { isRefused, type StepResult, type UploadFailure, UploadQueue } from './upload-queue.ts';
 
 type Step = (signal: AbortSignal) => Promise<StepResult>;
 
@@ -96,6 +91,7 @@ export class Uploader {
     this.#snapshots = new SnapshotUploads({
       ...beside,
       sender: { ...sender, onBytes: () => this.#onBytes(this.#snapshots.queue) },
+      newest: () => this.newestSnapshot,
       onSent: (sent) => this.#logSent(sent),
     });
     this.#levels = new LevelUploads({
@@ -204,12 +200,18 @@ export class Uploader {
     return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
   }
 
-  get isRepairing(): boolean {
-    return this.#snapshots.isRepairing;
+  /** Time between full snapshots. */
+  get snapshotIntervalMs(): number {
+    return this.#context.snapshotIntervalMs;
+  }
+
+  /** Whether it will get this staged snapshot, or a level of it needs it, and that is not done yet. */
+  lacksSnapshot(snapshot: StagedSnapshot): boolean {
+    return this.#snapshots.lacks(snapshot);
   }
 
   /** The last refusal, if the destination refuses snapshots while it accepts level 0. */
-  get snapshotRefusal(): SnapshotRefusal | undefined {
+  get snapshotRefusal(): SnapshotUploads['refusal'] {
     return this.#files.failure === undefined ? this.#snapshots.refusal : undefined;
   }
 

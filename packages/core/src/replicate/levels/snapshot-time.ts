@@ -1,5 +1,7 @@
 /**
- * When the next periodic snapshot is due. Pure: it gets the wall clock's time.
+ * When the next periodic snapshot is due, and which destinations get it. Pure: it gets the wall clock's time.
+ *
+ * Each destination has its own interval. A snapshot is made as soon as one of them is due:
  *
  *  without `at`   as soon as the newest snapshot is as old as the interval
  *  with `at`      at this local time, on the first day on which the newest snapshot is as old as the interval, or
@@ -13,7 +15,6 @@ import type { DatabaseOptions } from '../../database/options.ts';
 import type { AgedSnapshot } from './snapshot-age.ts';
 
 export interface SnapshotSchedule {
-  readonly intervalMs: number;
   /** Minutes after midnight, local time; undefined: any time. */
   readonly atMinutes?: number | undefined;
   /** Age at which a snapshot is replaced although nothing has changed, where nothing is deleted. */
@@ -21,21 +22,35 @@ export interface SnapshotSchedule {
 }
 
 export function toSchedule(
-  options: Pick<DatabaseOptions, 'snapshotIntervalMs' | 'snapshotAtMinutes' | 'snapshotMaxAgeMs'>,
+  options: Pick<DatabaseOptions, 'snapshotAtMinutes' | 'snapshotMaxAgeMs'>,
 ): SnapshotSchedule {
   return {
-    intervalMs: options.snapshotIntervalMs,
     atMinutes: options.snapshotAtMinutes,
     maxAgeMs: options.snapshotMaxAgeMs,
   };
 }
 
+/** The snapshots of a destination. */
+export interface SnapshotHolder {
+  readonly intervalMs: number;
+  /** undefined if it has none. */
+  readonly newest: AgedSnapshot | undefined;
+}
+
 export interface SnapshotInput extends SnapshotSchedule {
   readonly head: bigint;
-  /** Newest snapshot of each destination that is up to date; undefined if it has none. */
-  readonly newest: readonly (AgedSnapshot | undefined)[];
+  /** The destinations that are up to date. */
+  readonly holders: readonly SnapshotHolder[];
   /** By the wall clock. */
   readonly nowMs: number;
+}
+
+/** Which destinations get a snapshot, beside those that need one. */
+export interface SnapshotScope {
+  /** All whose interval is at most this. */
+  readonly intervalMs: number;
+  /** And those that are due, or will be within this time. */
+  readonly earlyMs: number;
 }
 
 /** With `at`, a snapshot may be this much younger than the interval. */
@@ -44,23 +59,55 @@ const EARLY_MS = 6 * 3_600_000;
 const LATE_MS = 3_600_000;
 /** A step of the wall clock is noticed within this time. */
 const RECHECK_MS = 600_000;
+/** A destination that is due within this share of the shortest interval gets a snapshot that is made for others. */
+const EARLY_SHARE = 1 / 10;
+/** The scope of a snapshot that was ordered for all. */
+export const ALL_DESTINATIONS: SnapshotScope = { intervalMs: Infinity, earlyMs: 0 };
 
 /** Time until a snapshot is due or must be asked for again: 0 for now, Infinity if nothing has changed since the last one. */
 export function snapshotDueInMs(input: SnapshotInput): number {
-  const dues = input.newest.map((snapshot) => {
-    if (snapshot === undefined) return 0;
-    if (snapshot.txid >= input.head) return Infinity;
-    const { atMinutes, nowMs } = input;
-    const ageInMs = Math.max(snapshot.guessForMs, input.intervalMs - snapshot.ageMs, 0);
-    if (atMinutes === undefined || snapshot.ageMs >= 2 * input.intervalMs) return ageInMs;
-    const earliestInMs = Math.max(
-      snapshot.guessForMs,
-      input.intervalMs - EARLY_MS - snapshot.ageMs,
-      0,
-    );
-    return Math.min(RECHECK_MS, timeOfDayInMs(atMinutes, nowMs, earliestInMs));
-  });
-  return dues.length === 0 ? Infinity : Math.min(...dues);
+  return Math.min(Infinity, ...input.holders.map((holder) => dueInMs(holder, input)));
+}
+
+function dueInMs(
+  { intervalMs, newest: snapshot }: SnapshotHolder,
+  { atMinutes, nowMs, head }: SnapshotInput,
+): number {
+  if (snapshot === undefined) return 0;
+  if (snapshot.txid >= head) return Infinity;
+  const ageInMs = Math.max(snapshot.guessForMs, intervalMs - snapshot.ageMs, 0);
+  if (atMinutes === undefined || snapshot.ageMs >= 2 * intervalMs) return ageInMs;
+  const earliestInMs = Math.max(snapshot.guessForMs, intervalMs - EARLY_MS - snapshot.ageMs, 0);
+  return Math.min(RECHECK_MS, timeOfDayInMs(atMinutes, nowMs, earliestInMs));
+}
+
+/** The scope of the snapshot that is made now. `intervalsMs`: of all destinations. */
+export function scopeOfDue(input: SnapshotInput, intervalsMs: readonly number[]): SnapshotScope {
+  const due = input.holders.filter((holder) => dueInMs(holder, input) === 0);
+  return scopeFor(Math.max(0, ...due.map(({ intervalMs }) => intervalMs)), intervalsMs);
+}
+
+/** The scope of a snapshot that a destination with this interval needs. */
+export function scopeFor(intervalMs: number, intervalsMs: readonly number[]): SnapshotScope {
+  return { intervalMs, earlyMs: Math.min(intervalMs, ...intervalsMs) * EARLY_SHARE };
+}
+
+/** The scope of a snapshot that is made for several reasons. */
+export function widestScope(a: SnapshotScope | undefined, b: SnapshotScope): SnapshotScope {
+  if (a === undefined) return b;
+  return {
+    intervalMs: Math.max(a.intervalMs, b.intervalMs),
+    earlyMs: Math.max(a.earlyMs, b.earlyMs),
+  };
+}
+
+/** Whether a staged snapshot replaces the newest one of a destination. `scope`: undefined if it is not known. */
+export function isInScope(
+  scope: SnapshotScope | undefined,
+  { intervalMs, newest }: SnapshotHolder,
+): boolean {
+  if (scope === undefined || newest === undefined || intervalMs <= scope.intervalMs) return true;
+  return newest.ageMs + scope.earlyMs >= intervalMs;
 }
 
 /**
@@ -71,7 +118,10 @@ export function snapshotDueInMs(input: SnapshotInput): number {
 export function refreshDueInMs({
   maxAgeMs,
   newest,
-}: Pick<SnapshotInput, 'maxAgeMs' | 'newest'>): number {
+}: {
+  readonly maxAgeMs: number | undefined;
+  readonly newest: readonly (AgedSnapshot | undefined)[];
+}): number {
   if (maxAgeMs === undefined) return Infinity;
   const dues = newest.map((snapshot) =>
     snapshot === undefined ? Infinity : Math.max(snapshot.guessForMs, maxAgeMs - snapshot.ageMs, 0),

@@ -19,6 +19,8 @@ export interface StatusError {
   readonly message: string;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /** When the first of these errors occurred, if the same one has occurred in each try since. */
+  readonly since?: string | undefined;
 }
 
 /** Status of one destination of a database. Sizes are in bytes, times ISO 8601, UTC. */
@@ -170,6 +172,8 @@ export interface ReplicaTarget {
    * any. Commits may wait for the end of an interval of level 1 too.
    */
   readonly syncIntervalMs?: number | undefined;
+  /** Time between full snapshots there. Default: that of the database. */
+  readonly snapshotIntervalMs?: number | undefined;
   /** Holds a lease there. Default: none. */
   readonly lease?: LeaseSettings | undefined;
   /** What is kept there. Default: everything; nothing is ever deleted. */

@@ -5,18 +5,24 @@ import type { TXID } from '../../../ltx/txid.ts';
 import type { FencedReplica } from '../../../replica/fencing.ts';
 import { unlessAborted } from '../../../store/abort.ts';
 import type { Clock } from '../../../clock.ts';
+import type { AgedSnapshot } from '../../levels/snapshot-age.ts';
+import { isInScope } from '../../levels/snapshot-time.ts';
 import { nextRepair } from './level-uploads.ts';
-import type { NextInput, SeedWrite } from '../next.ts';
+import { type NextInput, nextStep, type SeedWrite } from '../next.ts';
 import { Sender, type SenderContext, SentSnapshot } from '../sender.ts';
 import { isRefused, type SnapshotRefusal, type StepResult, UploadQueue } from '../upload-queue.ts';
 
+type StagedSnapshot = NonNullable<NextInput['snapshot']>;
+
 export interface SnapshotUploadsContext {
   readonly toQueue: (step: (signal: AbortSignal) => Promise<StepResult>) => UploadQueue;
-  readonly sender: SenderContext & { readonly clock: Clock };
+  readonly sender: SenderContext & { readonly clock: Clock; readonly snapshotIntervalMs: number };
   /** undefined until it is opened. */
   readonly replica: () => FencedReplica | undefined;
   /** undefined while the contents of the destination are not known. */
   readonly input: () => NextInput | undefined;
+  /** Its newest snapshot; undefined if it has none. */
+  readonly newest: () => AgedSnapshot | undefined;
   readonly onSent: (sent: SentSnapshot) => void;
 }
 
@@ -33,10 +39,14 @@ export class SnapshotUploads {
     this.queue = context.toQueue((signal) => this.#step(signal));
   }
 
-  /** Whether a level there can continue only from the staged snapshot. */
-  get isRepairing(): boolean {
+  /** Whether this staged snapshot is to be sent there, or a level there can continue only from it. */
+  lacks(snapshot: StagedSnapshot): boolean {
     const input = this.#context.input();
-    return input !== undefined && nextRepair(input) !== undefined;
+    if (input !== undefined && isRequired(snapshot, input)) return true;
+    const newest = this.#context.newest();
+    if ((newest?.txid ?? 0n) >= snapshot.txid) return false;
+    const { snapshotIntervalMs: intervalMs } = this.#context.sender;
+    return isInScope(snapshot.scope, { intervalMs, newest });
   }
 
   /** The last refusal, if the destination refuses snapshots. */
@@ -66,6 +76,7 @@ export class SnapshotUploads {
     const { snapshot, view } = input;
     if (snapshot === undefined) return this.#isRefused ? 'waiting' : 'idle';
     const hasSnapshot = view.files.topOf(LEVEL_SNAPSHOT) >= snapshot.txid;
+    if (!hasSnapshot && !this.lacks(snapshot)) return this.#isRefused ? 'waiting' : 'idle';
     // The snapshot first: its size tells that the file which repairs a level is a full snapshot too.
     const repair = hasSnapshot ? nextRepair(input) : undefined;
     if (hasSnapshot && repair === undefined) return 'idle';
@@ -109,4 +120,11 @@ export class SnapshotUploads {
       throw error;
     }
   }
+}
+
+/** Whether its files require this snapshot, whatever its interval is: it is seeded from it, or a level has a hole. */
+function isRequired(snapshot: StagedSnapshot, input: NextInput): boolean {
+  if (nextRepair({ ...input, snapshot }) !== undefined) return true;
+  const step = nextStep({ ...input, snapshot });
+  return step.kind === 'seed' && step.seed.txid === snapshot.txid;
 }
