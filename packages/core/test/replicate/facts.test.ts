@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Absence } from '../../src/database/events.ts';
 import { Gauges } from '../../src/database/gauges.ts';
+import type { FoundFile } from '../../src/database/staging/staged-check.ts';
+import type { StagedFile } from '../../src/database/staging/staging.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { Backlog, type StagedIncrement, toFoundIncrement } from '../../src/replicate/backlog.ts';
 import {
@@ -190,17 +192,17 @@ test('a database that has appeared is looked at since it was last missing, howev
 });
 
 describe('the age of a staged file that was found when the database was opened', () => {
-  const file = {
+  const file: StagedFile = {
     level: 0,
     minTXID: toTXID(2n),
     maxTXID: toTXID(2n),
     sizeBytes: 1,
     path: '/staging/2',
   };
-  const found = {
+  const found: FoundFile = {
     ...{ file, content: 'increment', lineage: 1n, pageSize: 4096, timestampMs: 0 },
     since: 9_000,
-  } as const;
+  };
 
   test('is at least that of this process, because the wall clock may have been set back', () => {
     expect(toFoundIncrement(found, 10_000)).toMatchObject({ since: 9_000, asOf: 9_000 });
