@@ -76,7 +76,8 @@ class Server implements OwnerObjects {
     return { name, sizeBytes: bytes.length, version: this.version, body };
   };
 
-  readonly put: OwnerObjects['put'] = async (name, bytes, { condition }) => {
+  readonly put: OwnerObjects['put'] = async (name, bytes, options) => {
+    const condition = options?.condition;
     const owner = parseOwner(Buffer.from(bytes).toString()) as Owner;
     this.sent.push(owner.lease?.renewals ?? -1);
     await this.before();
