@@ -74,7 +74,7 @@ class Backups {
 /** Each file survives at one destination. Of the others, one lacks it and one has it with a wrong byte. */
 async function shred(destinations: readonly ChaosDestination[]): Promise<void> {
   for (const [place, destination] of destinations.entries()) {
-    const { client, close } = await destination.open();
+    const { client, close } = await destination.open('write');
     try {
       const files = await Array.fromAsync(client.listFiles('all'));
       expect(files.length).toBeGreaterThanOrEqual(RUNS);
@@ -124,7 +124,7 @@ describeInCI(
 
         const found = await backups.run('repair', '-dry-run', '-json', backups.database);
         expect(found.code, found.stderr).toBe(EXIT_REPAIR);
-        const mended = await backups.run('repair', backups.database);
+        const mended = await backups.run('repair', '-read-data', backups.database);
         expect(mended.code, mended.stdout + mended.stderr).toBe(0);
         const again = await backups.run('repair', '-dry-run', '-read-data', backups.database);
         expect(again.code, again.stdout + again.stderr).toBe(0);

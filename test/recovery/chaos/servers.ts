@@ -24,7 +24,7 @@ interface Server {
   readonly path: string;
   /** Configuration of the destination at `port` of this machine. */
   readonly input: (port: number) => Input;
-  readonly connect: () => Promise<ReplicaClient>;
+  readonly connect: (access: 'read' | 'write') => Promise<ReplicaClient>;
   /** Files that were opened to write, of a server that logs them. */
   readonly countWrites?: () => number;
   readonly stop: () => Promise<void>;
@@ -35,8 +35,10 @@ export interface ChaosDestination {
   readonly proxy: ToxicProxy;
   /** Configuration through the proxy. */
   readonly input: Input;
-  /** Opens the replica without the proxy. Close the client afterwards. */
-  readonly open: () => Promise<OpenReplica & { readonly close: () => Promise<void> }>;
+  /** Opens the replica without the proxy, by default for reading. Close the client afterwards. */
+  readonly open: (
+    access?: 'read' | 'write',
+  ) => Promise<OpenReplica & { readonly close: () => Promise<void> }>;
   readonly countWrites: (() => number) | undefined;
 }
 
@@ -58,8 +60,8 @@ export async function startServers(): Promise<ChaosServers> {
       return {
         ...{ name, proxy, countWrites },
         input: { name, path, ...input(proxy.port) },
-        async open() {
-          const destination = new Destination(await connect());
+        async open(access: 'read' | 'write' = 'read') {
+          const destination = new Destination(await connect(access));
           const { capabilities } = destination;
           const close = (): Promise<void> => destination.close();
           return { client: destination.replica(path), capabilities, close };
@@ -104,9 +106,9 @@ async function startSFTP(): Promise<Server> {
   return {
     ...{ name: 'sftp', path, port: server.port },
     input: (port) => ({ ...server.input, host: `127.0.0.1:${port}` }),
-    async connect() {
+    async connect(access) {
       const { config } = parseConfig(sftp, server.input);
-      return await sftp.connect(config, { logger: logTo([]), access: 'read' });
+      return await sftp.connect(config, { logger: logTo([]), access });
     },
     countWrites: () => server.openedToWrite(),
     stop: () => server.stop(),
