@@ -34,8 +34,8 @@ interface ClientInput {
   readonly random: Random;
   /** A request will get no answer. */
   readonly onHang: () => void;
-  /** A request has ended. */
-  readonly onAnswer: () => void;
+  /** Such a request has ended. */
+  readonly onHangEnd: () => void;
   /** A listing is stale. */
   readonly onMisled: () => void;
   readonly onList: () => void;
@@ -49,8 +49,8 @@ export class Bucket {
   readonly #random: Random;
   #condition: BucketCondition = 'works';
   #steadySince = 0;
-  /** Processes that wait for an answer that will not come. */
-  readonly #hanging = new Set<SimulatedProcess>();
+  /** Requests of each process that wait for an answer that will not come. */
+  readonly #hanging = new Map<SimulatedProcess, number>();
   /** An older state, for listings that are stale and for a roll-back. */
   #older: Objects = new Map();
   /** Difference of the clock of its server to the virtual time. */
@@ -93,7 +93,7 @@ export class Bucket {
 
   /** How long its condition has been the same, and no request of a process that lives hangs. */
   get steadyMs(): number {
-    for (const process of this.#hanging) if (!process.isDead) return 0;
+    for (const process of this.#hanging.keys()) if (!process.isDead) return 0;
     return this.#time.nowMs - this.#steadySince;
   }
 
@@ -128,9 +128,12 @@ export class Bucket {
     return this.#clientFor({
       process,
       random: this.#random,
-      onHang: () => this.#hanging.add(process),
-      onAnswer: () => {
-        if (this.#hanging.delete(process)) this.#steadySince = this.#time.nowMs;
+      onHang: () => void this.#hanging.set(process, (this.#hanging.get(process) ?? 0) + 1),
+      onHangEnd: () => {
+        const others = (this.#hanging.get(process) ?? 1) - 1;
+        if (others > 0) this.#hanging.set(process, others);
+        else this.#hanging.delete(process);
+        this.#steadySince = this.#time.nowMs;
       },
       onMisled: () => {
         this.hasMisled = true;
@@ -146,11 +149,11 @@ export class Bucket {
     const ignore = (): void => undefined;
     return this.#clientFor({
       ...{ process, random },
-      ...{ onHang: ignore, onAnswer: ignore, onMisled: ignore, onList: ignore },
+      ...{ onHang: ignore, onHangEnd: ignore, onMisled: ignore, onList: ignore },
     });
   }
 
-  #clientFor({ process, random, onHang, onAnswer, onMisled, onList }: ClientInput): ReplicaClient {
+  #clientFor({ process, random, onHang, onHangEnd, onMisled, onList }: ClientInput): ReplicaClient {
     const connect = (store: MemoryStore): ReplicaClient =>
       this.#core.memoryClient({
         name: this.name,
@@ -166,7 +169,7 @@ export class Bucket {
       if (fault?.at === 'hang') onHang();
       const client = fault === undefined ? inner : this.#core.chaos(inner, fault).client;
       const end = async (): Promise<void> => {
-        onAnswer();
+        if (fault?.at === 'hang') onHangEnd();
         await process.pause(random.int(1, LATENCY_MS_MAX[this.#condition]));
       };
       return { client, end };
