@@ -69,7 +69,8 @@ if (process.getuid?.() === 0) {
     test('a destination that was given up gets its snapshot though staging was full again', async () => {
       const rows = 1500;
       const { app, metaPath, change } = appOnSmallVolume(rows);
-      const sidecar = new Sidecar({ ...app.replicatedTo('a'), options: { metaPath } });
+      // Merges would make room, whenever their window ends.
+      const sidecar = new Sidecar({ ...app.replicatedTo('a'), options: { metaPath, levels: [] } });
       await sidecar.settled();
       await sidecar.setFault('a', 'missing');
       const isGivenUp = (): boolean =>
@@ -94,7 +95,11 @@ if (process.getuid?.() === 0) {
     test('a destination gets its snapshot though files for one that is out of reach fill the staging', async () => {
       const rows = 1500;
       const { app, metaPath, change } = appOnSmallVolume(rows);
-      const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { metaPath } });
+      // Merges would make room, whenever their window ends.
+      const sidecar = new Sidecar({
+        ...app.replicatedTo('a', 'b'),
+        options: { metaPath, levels: [] },
+      });
       await sidecar.settled();
       await sidecar.setFault('b', 'refusing');
       const hasRoom = (): boolean => (freeShare(metaPath) - 0.1) * VOLUME_MB * MB > rows * 3500;
