@@ -7,20 +7,20 @@
  * the exception: they are announced ('imaging') and may be staged after files with higher TXIDs.
  */
 
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { highestOf } from '../ltx/txid.ts';
 import type { Random } from '../random.ts';
+import { describeAbsence, whyAbsent } from './absence.ts';
 import { Checksums } from './checksums/checksums.ts';
 import { toDatabaseError } from './sqlite/database-error.ts';
 import type { Absence, EngineEvent, FollowStats, OpenedEvent } from './events.ts';
 import { Following } from './following.ts';
 import type { Gauges } from './gauges.ts';
 import { IdleDatabase } from './idle-database.ts';
+import { OpenDatabases } from './open-databases.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
 import { checkStaged, type FoundFile } from './staging/staged-check.ts';
@@ -43,6 +43,8 @@ export interface EngineContext {
   readonly gauges: Gauges;
   /** Staged files up to this TXID are at every destination, so their bytes are not verified at startup. */
   readonly sentEverywhere?: bigint | undefined;
+  /** Those of the thread. Default: there is no limit. */
+  readonly openDatabases?: OpenDatabases | undefined;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
   /** Default TICK_BYTES_MAX. */
@@ -65,6 +67,9 @@ export class Engine {
   readonly #staging: Staging;
   readonly #checksums: Checksums;
   #following: Following | undefined;
+  readonly #openDatabases: OpenDatabases;
+  /** Whether it is open or being opened, and counted among the open databases. */
+  #isCounted = false;
   /** Set while the database is closed because it is idle. */
   #idle: IdleDatabase | undefined;
   /** Resolves when an idle database is open and begun, or cannot be opened. undefined while none is being opened. */
@@ -87,7 +92,8 @@ export class Engine {
 
   constructor(context: EngineContext) {
     this.#context = context;
-    const { files, kernel, options, random } = context;
+    const { files, kernel, openDatabases, options, random } = context;
+    this.#openDatabases = openDatabases ?? new OpenDatabases(Infinity);
     this.#staging = new Staging(options.metaPath, files);
     this.#checksums = new Checksums({
       folder: options.metaPath,
@@ -146,6 +152,7 @@ export class Engine {
     this.#isClosing = true;
     clearTimeout(this.#timer);
     await this.#work;
+    this.#leave();
     this.#endWaking();
     this.#idle?.end(this.#notice);
     this.#idle = undefined;
@@ -187,6 +194,7 @@ export class Engine {
       ...{ files, kernel, clock, gauges, pollMs: options.monitorIntervalMs },
       onChange: () => this.#wake(),
     });
+    this.#leave();
     await this.#checksums.unload();
   }
 
@@ -228,6 +236,7 @@ export class Engine {
         return;
       }
       this.#reportedAbsence = undefined;
+      if (!(await this.#enter(after))) return;
       await this.#removeInvalid();
       await this.#staging.makeFolders();
       const { staged, highest } = await this.#findStaged(after);
@@ -250,6 +259,19 @@ export class Engine {
       database?.wal.close();
       this.#fail(error);
     }
+  }
+
+  /** Counts the database as open. Returns false if it is to be closed. */
+  async #enter(after: OpenedEvent['after']): Promise<boolean> {
+    if (after === 'idle') this.#openDatabases.enter();
+    else if (!(await this.#openDatabases.enterInTurn(() => !this.#isClosing))) return false;
+    this.#isCounted = true;
+    return true;
+  }
+
+  #leave(): void {
+    if (this.#isCounted) this.#openDatabases.leave();
+    this.#isCounted = false;
   }
 
   /** After 'idle' only the newest file, which always stays: others may be freed at this time. */
@@ -291,6 +313,7 @@ export class Engine {
     this.#checksums.opened(connections.pageSize, database.guard.verifiedStamp);
     this.#following = new Following({
       ...this.#context,
+      openDatabases: this.#openDatabases,
       staging: this.#staging,
       checksums: this.#checksums,
       database,
@@ -381,26 +404,10 @@ export class Engine {
   }
 
   #fail(error: unknown): void {
+    this.#leave();
     this.#reportFailure(error);
     this.#abandonRequests();
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
-  }
-}
-
-function whyAbsent(file: string): Absence | undefined {
-  const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (stat !== undefined) return stat.size === 0 ? 'empty' : undefined;
-  return fs.existsSync(path.dirname(file)) ? 'no file' : 'no folder';
-}
-
-function describeAbsence(file: string, absence: Absence): string {
-  switch (absence) {
-    case 'no folder':
-      return `${file} does not exist, and its folder does not exist: check the path`;
-    case 'no file':
-      return `${file} does not exist yet`;
-    case 'empty':
-      return `${file} is empty`;
   }
 }

@@ -13,6 +13,7 @@ import { Images, type ImageHost } from './images/images.ts';
 import { LookLoop, type Look } from './loop.ts';
 import { isStagingError } from './staging/staging-error.ts';
 import { CurrentPosition } from './current-position.ts';
+import type { OpenDatabases } from './open-databases.ts';
 import { Rest } from './rest.ts';
 import { Unsettled } from './unsettled.ts';
 import type { FrameBatch } from '../wal/reader.ts';
@@ -28,6 +29,7 @@ export interface FollowingContext extends CutterContext {
   /** The highest TXID ever assigned here. */
   readonly lastTXID: bigint;
   readonly onFailure: (error: unknown) => void;
+  readonly openDatabases: OpenDatabases;
   /** Nothing was committed for `idleCloseMs`. Called again after that time if it stays open. */
   readonly onIdle: () => void;
 }
@@ -70,8 +72,7 @@ export class Following implements ImageHost {
       },
     );
     this.#position = new CurrentPosition({ ...context, cutter: this.#cutter, host: this });
-    const position = this.#position;
-    this.rest = new Rest({ ...context, cutter: this.#cutter, position }, this);
+    this.rest = new Rest({ ...context, cutter: this.#cutter, position: this.#position }, this);
     this.#freshness = new Freshness(context.gauges, this.#cutter.hasMore ? 'held' : 'empty');
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],

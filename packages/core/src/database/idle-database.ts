@@ -23,7 +23,7 @@ import type { OpenDatabase } from './opening.ts';
 import { closeLikeApplication } from './sqlite/connections.ts';
 
 /** A larger database stays open: if continuity cannot be proved later, all of it must be read. */
-export const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
+const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
 
 /** How the files of a database looked when it was closed. */
 export interface IdleFiles {

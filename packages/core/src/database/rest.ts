@@ -8,6 +8,7 @@ import { isSamePosition } from './continuity/position.ts';
 import type { CurrentPosition } from './current-position.ts';
 import type { Cutter } from './cut/cutter.ts';
 import { type IdleFiles, readIdleFiles } from './idle-database.ts';
+import type { OpenDatabases } from './open-databases.ts';
 import type { OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
 
@@ -17,6 +18,7 @@ export interface RestContext {
   readonly cutter: Cutter;
   readonly position: CurrentPosition;
   readonly clock: Clock;
+  readonly openDatabases: OpenDatabases;
   /** Called after `idleCloseMs` without commits, and again after that time while the database stays open. */
   readonly onIdle: () => void;
 }
@@ -33,6 +35,8 @@ export class Rest {
   readonly #host: RestHost;
   /** When something was last committed or done, or when `onIdle` was called. */
   #activeAt: number;
+  /** Whether something was committed after it was complete for the first time. */
+  #use: 'opening' | 'unused' | 'used' = 'opening';
 
   constructor(context: RestContext, host: RestHost) {
     this.#context = context;
@@ -42,17 +46,26 @@ export class Rest {
 
   /** Call after each look. */
   observe(look: 'active' | 'idle'): void {
-    const { clock, onIdle, options } = this.#context;
+    const { clock, onIdle, openDatabases, options } = this.#context;
     const now = clock.monotonic();
-    const isDue = options.idleCloseMs > 0 && now - this.#activeAt >= options.idleCloseMs;
+    if (this.#use === 'opening' && this.#host.mayRest) this.#use = 'unused';
+    else if (this.#use === 'unused' && look === 'active') this.#use = 'used';
+    const use = this.#use === 'opening' ? 'used' : this.#use;
+    const idleMs = openDatabases.idleCloseMs(options.idleCloseMs, use);
+    const isDue = idleMs > 0 && now - this.#activeAt >= idleMs;
     if (look === 'active' || isDue || !this.#host.mayRest) this.#activeAt = now;
     if (look === 'idle' && isDue) onIdle();
   }
 
-  /** Makes the position record that the database is at rest. Returns false if it is not, or if that is not certain. */
+  /**
+   * Makes the position record that the database is at rest. Returns false if it is not, or if that is not certain. Then
+   * the log is backfilled for the next try.
+   */
   async record(): Promise<boolean> {
-    const { cutter, position } = this.#context;
-    const current = this.#host.mayRest ? this.#host.try(() => position.read()) : undefined;
+    const { cutter, database, position } = this.#context;
+    const host = this.#host;
+    const current = host.mayRest ? host.try(() => position.read()) : undefined;
+    if (current?.atRest === false) host.try(() => database.connections.checkpoint('PASSIVE'));
     if (current?.atRest !== true) return false;
     cutter.publisher.position(current);
     return (await cutter.publisher.settled()) === 'published';
