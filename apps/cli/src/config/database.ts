@@ -138,6 +138,7 @@ function optionsOf(
   return {
     ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
     monitorIntervalMs: read['monitor-interval'],
+    idleCloseMs: read['idle-close'],
     checkpointIntervalMs: read['checkpoint-interval'],
     minCheckpointPageCount: read['min-checkpoint-page-count'],
     truncatePageN: read['truncate-page-n'],

@@ -188,6 +188,10 @@ export const DATABASE = z.strictObject({
     example: '2s',
     min: INTERVAL_MS_MIN,
   }).prefault(ms(standard.monitorIntervalMs)),
+  'idle-close': duration(
+    'close a database without commits after this time, until its files change (0: never); this saves memory and descriptors',
+    { example: '1h' },
+  ).prefault(ms(standard.idleCloseMs)),
   'max-lag': maxLag('max-lag of this database', 'top-level max-lag').optional(),
   'checkpoint-interval': duration(
     'checkpoint when the oldest frame that is not checkpointed reaches this age (0: never because of age)',

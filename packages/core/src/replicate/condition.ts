@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { BeginOrder } from '../database/engine.ts';
-import type { EngineEvent } from '../database/events.ts';
+import type { EngineEvent, OpenedEvent } from '../database/events.ts';
 import { type ErrorCode, isError, messageOf, ReplicationError } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../store/backend.ts';
@@ -51,9 +51,13 @@ export class Condition {
   }
 
   /** It is decided how replication begins. */
-  beginning({ mode, ...order }: BeginOrder, proved: bigint | undefined): void {
+  beginning(
+    { mode, ...order }: BeginOrder,
+    { after, proved }: Pick<OpenedEvent, 'after' | 'proved'>,
+  ): void {
     const { logger } = this.#context;
-    if (mode !== 'image') logger.info(describeBeginning({ ...order, mode }, proved));
+    const level = after === 'idle' && mode === 'resume' ? 'debug' : 'info';
+    if (mode !== 'image') logger[level](describeBeginning({ ...order, mode }, proved));
     this.setState(mode === 'resume' ? 'following' : 'imaging');
   }
 
@@ -116,8 +120,9 @@ export class Condition {
   }
 
   /** The database was opened. */
-  opened(): void {
+  opened({ switchedToWAL }: Pick<OpenedEvent, 'switchedToWAL'>): void {
     this.#error = undefined;
+    if (switchedToWAL) this.#context.logger.info('the database was switched to WAL mode');
   }
 
   /** A file was staged, so earlier failures are over. */
