@@ -10,6 +10,7 @@ import { renderCommands } from './docs/commands.ts';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
+import { renderMetrics } from './docs/metrics.ts';
 import { SCHEMA_URL } from '../src/config/schema-url.ts';
 import { renderJSONSchema } from './docs/json-schema.ts';
 
@@ -17,6 +18,10 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 test('docs/commands.md matches the table of commands', async () => {
   await expect(renderCommands()).toMatchFileSnapshot(`${ROOT}docs/commands.md`);
+});
+
+test('docs/metrics.md matches the families of metrics', async () => {
+  await expect(renderMetrics()).toMatchFileSnapshot(`${ROOT}docs/metrics.md`);
 });
 
 test('docs/configuration.md matches the schemas and the table of variables', async () => {

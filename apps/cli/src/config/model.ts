@@ -64,6 +64,8 @@ export interface Config {
   readonly databases: readonly DatabaseConfig[];
   readonly addr: string | undefined;
   readonly exec: string | undefined;
+  /** Whether /metrics also has Litestream's names. */
+  readonly litestreamNames?: boolean | undefined;
   readonly log: LogConfig;
   readonly shutdownSyncTimeoutMs: number;
   readonly shutdownSyncIntervalMs: number;

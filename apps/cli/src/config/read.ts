@@ -70,6 +70,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     databases: databases.map(({ config }) => config),
     addr: read.addr,
     exec: read.exec,
+    litestreamNames: read.metrics['litestream-names'],
     shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],
     ...readLog(read, environment, [

@@ -14,20 +14,17 @@
 
 import fs from 'node:fs';
 import { dropRepeats, replicate, type ReplicaTarget, type Replicator } from '@sluice/core';
-import { messageOf, type Logger } from '@sluice/core/backend';
+import type { Logger } from '@sluice/core/backend';
 import { startChild, type RunningChild } from '../child.ts';
-import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
+import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import type { ConfigFile } from '../drilling/order.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
-import type { LastDrills } from '../metrics-registry.ts';
-import type { MetricsServer } from '../metrics.ts';
+import type { HTTPServer } from '../http/server.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
 import { BackgroundScrubs, DamageReport } from '../scrubbing/background.ts';
-import { readLastDrills } from '../status/drills.ts';
-import { readLastScrubs } from '../status/scrubs.ts';
 import { readVersion } from '../version.ts';
 import type { BackgroundDrills } from './drills.ts';
 import { handleEscapedErrors } from './escaped-errors.ts';
@@ -114,12 +111,16 @@ async function replicateUntilEnd(
     },
     onCrash: crash.reject,
   });
-  let metrics: MetricsServer | undefined;
+  let http: HTTPServer | undefined;
   let child: RunningChild | undefined;
   let drills: BackgroundDrills | undefined;
   let scrubs: BackgroundScrubs | undefined;
   try {
-    metrics = await startMetrics(config, replicator, logger);
+    const { addr } = config;
+    if (addr !== undefined) {
+      const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
+      http = await startHTTP({ addr, config, replicator, connections, info, logger });
+    }
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
@@ -144,7 +145,7 @@ async function replicateUntilEnd(
     bar.end();
     await Promise.all([drills?.close(), scrubs?.close()]);
     await child?.end();
-    await metrics?.close();
+    await http?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
     if (closed === 'hangs') noteHangingThread();
   }
@@ -180,24 +181,6 @@ async function finish(
   return childCode === 0 ? exitCodeOfReport(report) : childCode;
 }
 
-async function startMetrics(
-  config: Config,
-  replicator: Replicator,
-  logger: Logger,
-): Promise<MetricsServer | undefined> {
-  if (config.addr === undefined) return undefined;
-  const { serveMetrics } = await import('../metrics.ts'); // loads prom-client only if needed
-  const readDrills = async (): Promise<LastDrills[]> =>
-    Promise.all(
-      config.databases.map(async (database) => ({
-        db: database.options.path,
-        records: await readDrillsOrNone(database, logger),
-        scrubs: await readScrubsOrNone(database, logger),
-      })),
-    );
-  return await serveMetrics(config.addr, () => replicator.status(), logger, readDrills);
-}
-
 async function startDrills(
   options: DaemonOptions,
   replicator: Replicator,
@@ -224,31 +207,6 @@ async function startDrills(
 /** A pipe can be read only once. */
 function isFile(file: string): boolean {
   return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-/** The other metrics must not be lost with those of the drills. */
-async function readDrillsOrNone(
-  database: DatabaseConfig,
-  logger: Logger,
-): Promise<LastDrills['records']> {
-  try {
-    return await readLastDrills(database);
-  } catch (error) {
-    logger.warn(`/metrics and /healthz lack the last drills: ${messageOf(error)}`);
-    return new Map();
-  }
-}
-
-async function readScrubsOrNone(
-  database: DatabaseConfig,
-  logger: Logger,
-): Promise<LastDrills['scrubs']> {
-  try {
-    return await readLastScrubs(database);
-  } catch (error) {
-    logger.warn(`/metrics lacks the scrubs: ${messageOf(error)}`);
-    return new Map();
-  }
 }
 
 function toTarget(

@@ -15,6 +15,7 @@ import { LookLoop, type Look } from './loop.ts';
 import { isStagingError } from './staging/staging-error.ts';
 import { readCurrentPosition } from './current-position.ts';
 import { Unsettled } from './unsettled.ts';
+import { frameSizeBytes } from '../wal/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
 /** Minimum time between rewrites of the position after checkpoints. Each costs two fsyncs. */
@@ -91,6 +92,10 @@ export class Following implements ImageHost {
       take: this.take,
       mayMove: () => !this.#cutter.isPinned,
       now: () => context.clock.monotonic(),
+      onCheckpoint: (tookMs) => {
+        context.gauges.add('checkpoints', 1);
+        context.gauges.add('checkpointMicros', tookMs * 1_000);
+      },
       onOverrun: (tookMs) => {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
         emit({ kind: 'notice', level: 'warn', message });
@@ -223,7 +228,9 @@ export class Following implements ImageHost {
 
   readonly take = (batch: FrameBatch): void => {
     this.#context.database.guard.add(batch);
-    this.#freshness.countCommits(batch.commits);
+    const logBytes = batch.count * frameSizeBytes(batch.header.pageSize);
+    const at = this.#context.clock.monotonic();
+    this.#freshness.countCommits(batch.commits, { logBytes, at });
     this.#images.add(batch);
     this.#cutter.add(batch);
   };

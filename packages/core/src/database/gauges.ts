@@ -28,6 +28,16 @@ const SLOTS = [
   'stagingMovedAt',
   /** Number of transactions seen in the log since the process started. */
   'commits',
+  /** When the last of them was seen. Zero if there was none. */
+  'committedAt',
+  /** Size of their frames. */
+  'logBytes',
+  /** How many of the commits, and of these bytes, are staged. */
+  'stagedCommits',
+  'stagedLogBytes',
+  /** Number and duration of our own checkpoints. */
+  'checkpoints',
+  'checkpointMicros',
   'walSizeBytes',
 ] as const;
 
@@ -59,6 +69,10 @@ export class Gauges {
 
   set(gauge: Gauge, value: number): void {
     Atomics.store(this.#slots, SLOTS.indexOf(gauge), BigInt(Math.floor(value)));
+  }
+
+  add(gauge: Gauge, value: number): void {
+    this.set(gauge, this.get(gauge) + value);
   }
 
   /** Sets a gauge that must never decrease. */
