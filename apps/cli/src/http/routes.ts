@@ -15,7 +15,8 @@ import { findLate, findUnready } from './health.ts';
 export interface Reply {
   readonly code: number;
   readonly type: string;
-  readonly body: string | Buffer;
+  /** A long body is a list of parts: joining them would copy it. */
+  readonly body: string | readonly Buffer[];
 }
 
 /** By path. */

@@ -119,12 +119,14 @@ function send(
   response: http.ServerResponse,
   { code, type, body }: Reply,
 ): void {
+  const parts = typeof body === 'string' ? [Buffer.from(body)] : body;
   response.writeHead(code, {
     'content-type': type,
-    'content-length': Buffer.byteLength(body),
+    'content-length': parts.reduce((sum, part) => sum + part.length, 0),
     'cache-control': 'no-store',
   });
-  response.end(method === 'HEAD' ? undefined : body);
+  if (method !== 'HEAD') for (const part of parts) response.write(part);
+  response.end();
 }
 
 const TEXT = 'text/plain; charset=utf-8';

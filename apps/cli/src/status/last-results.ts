@@ -20,8 +20,9 @@ export interface LastResults {
 export type ResultsOf = Pick<DatabaseConfig, 'options' | 'destinations'>;
 
 interface Cached {
-  readonly stamp: string;
-  readonly results: LastResults;
+  readonly files: readonly string[];
+  stamp: string | undefined;
+  results: LastResults;
 }
 
 export class LastResultsReader {
@@ -38,36 +39,42 @@ export class LastResultsReader {
   async read(): Promise<ReadonlyMap<string, LastResults>> {
     const all = new Map<string, LastResults>();
     for (const database of this.#databases()) {
-      const stamp = stampOf(database);
-      const known = this.#cache.get(database);
-      const results = known?.stamp === stamp ? known.results : await this.#readOne(database, stamp);
-      all.set(database.options.path, results);
+      const known = this.#cache.get(database) ?? this.#add(database);
+      const stamp = known.files.map(stampOf).join(' ');
+      if (known.stamp !== stamp) await this.#readOne(database, known, stamp);
+      all.set(database.options.path, known.results);
     }
     return all;
   }
 
+  #add(database: ResultsOf): Cached {
+    const { metaPath, path: file } = database.options;
+    const folder = metaPath ?? defaultMetaPath(file);
+    const files = ['drill.json', 'scrub.json'].map((name) => path.join(folder, name));
+    const added = { files, stamp: undefined, results: NO_RESULTS };
+    this.#cache.set(database, added);
+    return added;
+  }
+
   /** The other metrics must not be lost with these. */
-  async #readOne(database: ResultsOf, stamp: string): Promise<LastResults> {
+  async #readOne(database: ResultsOf, known: Cached, stamp: string): Promise<void> {
     try {
       const [drills, scrubs] = [await readLastDrills(database), await readLastScrubs(database)];
-      const results = { drills, scrubs };
-      this.#cache.set(database, { stamp, results });
-      return results;
+      known.results = { drills, scrubs };
+      known.stamp = stamp;
     } catch (error) {
       const message = `/metrics and /status lack the last drills and scrubs: ${messageOf(error)}`;
       this.#logger.warn(message, { db: database.options.path });
-      return { drills: new Map(), scrubs: new Map() };
+      known.results = NO_RESULTS;
+      known.stamp = undefined; // tried again at the next request
     }
   }
 }
 
-/** Changes when one of the files is replaced. */
-function stampOf({ options }: ResultsOf): string {
-  const folder = options.metaPath ?? defaultMetaPath(options.path);
-  return `${stampOfFile(path.join(folder, 'drill.json'))} ${stampOfFile(path.join(folder, 'scrub.json'))}`;
-}
+const NO_RESULTS: LastResults = { drills: new Map(), scrubs: new Map() };
 
-function stampOfFile(file: string): string {
+/** Changes when the file is replaced. */
+function stampOf(file: string): string {
   try {
     const found = fs.statSync(file, { throwIfNoEntry: false });
     return found === undefined ? '' : `${found.ino}-${found.mtimeMs}-${found.size}`;

@@ -67,6 +67,36 @@ destination, nothing is stuck, and no failed drill counts. \`sluice status\`, it
 curl -f http://localhost:9090/status?max-lag=60s
 \`\`\`
 
+## Alerts
+
+[\`alerts/sluice.rules.yml\`](../alerts/sluice.rules.yml) has rules for Prometheus. Load it with \`rule_files\`, and change \`job="sluice"\` if your job has
+another name:
+
+\`\`\`yaml
+rule_files: [sluice.rules.yml]
+scrape_configs:
+  - job_name: sluice
+    static_configs: [{ targets: ['localhost:9090'] }]
+\`\`\`
+
+| alert | meaning | first step |
+| --- | --- | --- |
+| \`SluiceSyncTooOld\` | the last sync was over five minutes ago, and there are newer commits | \`sluice status\` names the cause |
+| \`SluiceLag\` | a destination lacks commits that are older than a minute | the same |
+| \`SluiceUnhealthy\` | Sluice itself says that something is wrong | the same |
+| \`SluiceDestinationDown\` | a destination has refused everything for five minutes | \`sluice check\` |
+| \`SluiceOneCopyLeft\` | of several destinations, one has the newest commits | repair the others: \`sluice status\`, [\`sluice repair\`](repair.md) |
+| \`SluiceNoCopyLeft\` | none has them | as above, first the nearest |
+| \`SluiceFenced\` | another replicator owns the replica | [one writer](one-writer.md) |
+| \`SluiceDrillFailed\` | a database could not be restored from a destination | ["When a drill fails"](runbook.md) |
+| \`SluiceDrillTooOld\` | no drill was ok for a week; change the limit to twice your \`drill.every\` | \`sluice drill\` |
+| \`SluiceScrubFoundDamage\` | files at a destination are damaged | [\`sluice repair\`](repair.md) |
+| \`SluiceWALGrowing\` | the WAL is over 256 MiB and grows | close long transactions of the application; look at the space of its disk |
+| \`SluiceStagingFillsUp\` | the staging folder is almost at its limit | repair the destination that is behind, or raise \`staging-max-bytes\` |
+| \`SluiceAbsent\` | no replicator answers | start it |
+
+[\`alerts/grafana.json\`](../alerts/grafana.json) is a dashboard for Grafana: Dashboards, New, Import.
+
 ## Metrics
 
 Lag counts from the commit to its confirmation by the destination. It grows if a destination is down, and also if the staging disk is full, the database is

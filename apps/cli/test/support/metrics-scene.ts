@@ -96,7 +96,7 @@ const NO_RESULTS: ReadonlyMap<string, LastResults> = new Map();
 
 /** One scrape. */
 export function scrape(input: Partial<MetricsInput> = {}): string {
-  return writeMetrics({
+  const parts = writeMetrics({
     databases: [STATUS],
     results: NO_RESULTS,
     callsOf: () => undefined,
@@ -104,7 +104,8 @@ export function scrape(input: Partial<MetricsInput> = {}): string {
     now: Date.parse('2026-02-01T12:01:00.000Z'),
     names: 'ours',
     ...input,
-  }).toString();
+  });
+  return Buffer.concat(parts).toString();
 }
 
 /** Calls of each operation, one of which failed. */
@@ -140,7 +141,11 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     status,
     readResults: () => Promise.resolve(results),
     metrics: (databases, last) => {
-      return { code: 200, type: CONTENT_TYPE, body: scrape({ databases, results: last }) };
+      return {
+        code: 200,
+        type: CONTENT_TYPE,
+        body: [Buffer.from(scrape({ databases, results: last }))],
+      };
     },
   });
   const server = await serveHTTP({ addr, routes, mounts, logger });

@@ -34,15 +34,15 @@ export interface MetricsInput {
   readonly names: 'ours' | 'also those of Litestream';
 }
 
-export function writeMetrics(input: MetricsInput): Buffer {
-  const texts = [
+/** In parts. */
+export function writeMetrics(input: MetricsInput): Buffer[] {
+  return [
     ...write(PROCESS, [{ labels: '' as Labels, view: input.process }]),
     ...write(DATABASES, input.databases.map(toDatabaseView)),
     ...write(DESTINATIONS, input.databases.flatMap(toDestinationViews(input.callsOf))),
     ...write(RESULTS, toResultViews(input)),
     ...(input.names === 'ours' ? [] : writeLitestream(input)),
   ];
-  return Buffer.concat(texts);
 }
 
 /** One buffer for each family: converting one large text takes longer. */
