@@ -13,6 +13,7 @@ import { startHTTP } from '../../apps/cli/src/http/start.ts';
 import type { Config } from '../../apps/cli/src/config/model.ts';
 import { readConfig } from '../../apps/cli/src/config/read.ts';
 import { Destinations } from '../../apps/cli/src/destinations.ts';
+import { LastResultsReader } from '../../apps/cli/src/status/last-results.ts';
 import { Secrets } from '../../apps/cli/src/secrets.ts';
 import { until } from '../support/wait.ts';
 import { inFolder, print, round } from './bench.ts';
@@ -109,12 +110,14 @@ const { ms, cpuMs, bytes, series } = await inFolder(async (folder) => {
   for (const { destinations } of databases) {
     for (const at of destinations) connections.callsOf(at).add('put', 'ok');
   }
+  const results = new LastResultsReader(() => databases, logger);
   const info = { version: '0.0.0', startedAt: new Date() };
   const server = await startHTTP({
     ...{
       addr: ':0',
       config: { ...config, databases },
       replicator: { status },
+      results,
       connections,
       info,
       logger,

@@ -4,6 +4,7 @@ import type { DatabaseOptions, LeaseSettings, RateLimits, RetentionPolicy } from
 import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
 import type { DrillSettings } from './fields/drill.ts';
+import type { HeartbeatSettings, NotifySettings } from './fields/notify.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
 
@@ -64,6 +65,9 @@ export interface Config {
   readonly databases: readonly DatabaseConfig[];
   readonly addr: string | undefined;
   readonly exec: string | undefined;
+  readonly heartbeat?: HeartbeatSettings | undefined;
+  /** Who is told that a database became unhealthy, or healthy again. */
+  readonly notify?: readonly NotifySettings[] | undefined;
   /** Whether /metrics also has Litestream's names. */
   readonly litestreamNames?: boolean | undefined;
   readonly log: LogConfig;

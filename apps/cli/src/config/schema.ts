@@ -28,6 +28,7 @@ import { ENCRYPTION } from './fields/encryption.ts';
 import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
 import { LIMITS } from './fields/limits.ts';
+import { HEARTBEAT, notify } from './fields/notify.ts';
 import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
 import { drillInterval, drillSection } from './fields/drill.ts';
 import { scrubSection } from './fields/scrub.ts';
@@ -101,6 +102,8 @@ export const TOP = z.strictObject({
       }).prefault(false),
     })
     .prefault({}),
+  ...HEARTBEAT,
+  notify: notify().optional(),
   exec: text('command to run, like -exec', {
     example: 'sleep 1',
     check: problemWithCommand,

@@ -13,7 +13,13 @@
  */
 
 import fs from 'node:fs';
-import { dropRepeats, replicate, type ReplicaTarget, type Replicator } from '@sluice/core';
+import {
+  dropRepeats,
+  replicate,
+  type DatabaseStatus,
+  type ReplicaTarget,
+  type Replicator,
+} from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DestinationConfig } from '../config/model.ts';
@@ -24,6 +30,9 @@ import { noteHangingThread } from '../exit-now.ts';
 import type { HTTPServer } from '../http/server.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
+import type { HealthWatch } from '../notifying/watch-health.ts';
+import { withDrills } from '../status/drill-health.ts';
+import { LastResultsReader } from '../status/last-results.ts';
 import { BackgroundScrubs, DamageReport } from '../scrubbing/background.ts';
 import { readVersion } from '../version.ts';
 import type { BackgroundDrills } from './drills.ts';
@@ -115,17 +124,20 @@ async function replicateUntilEnd(
   let child: RunningChild | undefined;
   let drills: BackgroundDrills | undefined;
   let scrubs: BackgroundScrubs | undefined;
+  let watch: HealthWatch | undefined;
   try {
+    const results = new LastResultsReader(() => config.databases, logger);
     const { addr } = config;
     if (addr !== undefined) {
       const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
-      http = await startHTTP({ addr, config, replicator, connections, info, logger });
+      http = await startHTTP({ addr, config, replicator, results, connections, info, logger });
     }
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
     if (mode !== 'once' && interrupted === 0) {
+      watch = await watchHealth(options, replicator, results);
       drills = await startDrills(options, replicator);
       const { databases } = config;
       scrubs = new BackgroundScrubs({ databases, connections, replicator, damage, logger });
@@ -134,7 +146,7 @@ async function replicateUntilEnd(
       mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
-    await Promise.all([drills?.close(), scrubs?.close()]);
+    await Promise.all([drills?.close(), scrubs?.close(), watch?.close()]);
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
   } catch (error) {
     if (child !== undefined) {
@@ -143,7 +155,7 @@ async function replicateUntilEnd(
     throw error;
   } finally {
     bar.end();
-    await Promise.all([drills?.close(), scrubs?.close()]);
+    await Promise.all([drills?.close(), scrubs?.close(), watch?.close()]);
     await child?.end();
     await http?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
@@ -179,6 +191,18 @@ async function finish(
   logReport(report, logger);
   if (form === 'json') printJSON(shell, report);
   return childCode === 0 ? exitCodeOfReport(report) : childCode;
+}
+
+async function watchHealth(
+  { config: { heartbeat, notify = [] }, logger, shell: { secrets } }: DaemonOptions,
+  replicator: Replicator,
+  results: LastResultsReader,
+): Promise<HealthWatch | undefined> {
+  if (heartbeat === undefined && notify.length === 0) return undefined;
+  const { HealthWatch } = await import('../notifying/watch-health.ts'); // loaded only if needed
+  const health = async (): Promise<DatabaseStatus[]> =>
+    withDrills(replicator.status(), await results.read());
+  return new HealthWatch({ heartbeat, notify, health, logger, secrets });
 }
 
 async function startDrills(

@@ -4,7 +4,7 @@ import type { Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import type { Config } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
-import { LastResultsReader } from '../status/last-results.ts';
+import type { LastResultsReader } from '../status/last-results.ts';
 import { CONTENT_TYPE, writeMetrics } from './metrics/metrics.ts';
 import type { Mount } from './mounts.ts';
 import { createRoutes } from './routes.ts';
@@ -14,6 +14,7 @@ export interface HTTPInput {
   readonly addr: string;
   readonly config: Config;
   readonly replicator: Pick<Replicator, 'status'>;
+  readonly results: Pick<LastResultsReader, 'read'>;
   readonly connections: Pick<Destinations, 'callsOf'>;
   readonly info: { readonly version: string; readonly startedAt: Date };
   readonly logger: Logger;
@@ -21,8 +22,7 @@ export interface HTTPInput {
 }
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
-  const { addr, config, replicator, connections, info, logger, mounts } = input;
-  const reader = new LastResultsReader(() => config.databases, logger);
+  const { addr, config, replicator, results, connections, info, logger, mounts } = input;
   const places = new Map(
     config.databases.map(({ options, destinations }) => [
       options.path,
@@ -31,11 +31,11 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
   );
   const routes = createRoutes({
     status: () => replicator.status(),
-    readResults: () => reader.read(),
-    metrics: (databases, results) => {
+    readResults: () => results.read(),
+    metrics: (databases, last) => {
       const body = writeMetrics({
         databases,
-        results,
+        results: last,
         callsOf: (database, destination) => {
           const place = places.get(database)?.get(destination);
           return place && connections.callsOf(place);
