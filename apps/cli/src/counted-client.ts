@@ -1,4 +1,4 @@
-/** Counts the calls of a backend and their bytes, for each replica. It wraps the bare client, so retries count too. */
+/** Counts the calls of a backend and their bytes, for each replica, and sees their errors first. It wraps the bare client, so retries count too. */
 
 import type { CallOptions, ObjectBody, ReplicaClient } from '@sluice/core/backend';
 import { toLabels, type Labels } from './http/metrics/family.ts';
@@ -31,6 +31,12 @@ export class Calls {
 /** The calls of one client by the root of the replica. */
 export class CallCounter {
   readonly #byRoot = new Map<string, Calls>();
+  readonly #onError: (error: unknown) => void;
+
+  /** `onError`: called with each error of a call, before anybody else sees it. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
 
   /** Counts the calls for `root` from now on. */
   count(root: string, calls: Calls): void {
@@ -40,6 +46,7 @@ export class CallCounter {
   /** The same client, whose calls are counted. */
   counted(client: ReplicaClient): ReplicaClient {
     const of = ({ root = '' }: CallOptions = {}): Calls => this.#byRoot.get(root) ?? new Calls();
+    const onError = this.#onError;
     const copy = client.copy?.bind(client);
     const openLocal = client.openLocal?.bind(client);
     return {
@@ -50,24 +57,29 @@ export class CallCounter {
         const calls = of(options);
         return observed(() => client.list(prefix, options), {
           onEnd: (result) => calls.add('list', result),
+          onError,
         });
       },
       get: async (key, options) => {
         const calls = of(options);
-        const opened = await settled(calls, 'get', client.get(key, options));
+        const opened = await settled({ calls, onError }, 'get', client.get(key, options));
         const onItem = ({ byteLength }: Uint8Array): void => void (calls.readBytes += byteLength);
-        return { ...opened, body: observed(() => opened.body, { onItem }) };
+        return { ...opened, body: observed(() => opened.body, { onItem, onError }) };
       },
       put: (key, body, options) => {
         const calls = of(options);
-        return settled(calls, 'put', client.put(key, countWritten(body, calls), options));
+        const written = countWritten(body, calls);
+        return settled({ calls, onError }, 'put', client.put(key, written, options));
       },
-      delete: (keys, options) => settled(of(options), 'delete', client.delete(keys, options)),
+      delete: (keys, options) =>
+        settled({ calls: of(options), onError }, 'delete', client.delete(keys, options)),
       ...(copy && {
-        copy: (from, to, options) => settled(of(options), 'copy', copy(from, to, options)),
+        copy: (from, to, options) =>
+          settled({ calls: of(options), onError }, 'copy', copy(from, to, options)),
       }),
       ...(openLocal && {
-        openLocal: (key, options) => settled(of(options), 'get', openLocal(key, options)),
+        openLocal: (key, options) =>
+          settled({ calls: of(options), onError }, 'get', openLocal(key, options)),
       }),
       close: () => client.close(),
     };
@@ -75,7 +87,7 @@ export class CallCounter {
 }
 
 async function settled<Value>(
-  calls: Calls,
+  { calls, onError }: { readonly calls: Calls; readonly onError: (error: unknown) => void },
   operation: Operation,
   call: Promise<Value>,
 ): Promise<Value> {
@@ -85,6 +97,7 @@ async function settled<Value>(
     return value;
   } catch (error) {
     calls.add(operation, 'error');
+    onError(error);
     throw error;
   }
 }
@@ -99,12 +112,13 @@ interface Observer<Item> {
   readonly onItem?: ((item: Item) => void) | undefined;
   /** Called once. Leaving early is no error. */
   readonly onEnd?: ((result: CallCount['result']) => void) | undefined;
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** Not a generator: its `return` must reach the source at once, also during a `next` that hangs. */
 function observed<Item>(
   open: () => AsyncIterable<Item>,
-  { onItem, onEnd }: Observer<Item>,
+  { onItem, onEnd, onError }: Observer<Item>,
 ): AsyncIterable<Item> {
   return {
     [Symbol.asyncIterator]: () => {
@@ -123,6 +137,7 @@ function observed<Item>(
             return next;
           } catch (error) {
             end('error');
+            onError?.(error);
             throw error;
           }
         },

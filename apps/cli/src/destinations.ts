@@ -6,6 +6,7 @@ import type { Logger } from '@sluice/core/backend';
 import { CallCounter, Calls } from './counted-client.ts';
 import { toEncryption } from './encryption.ts';
 import type { DestinationConfig } from './config/model.ts';
+import { cleanError } from './secrets.ts';
 
 interface Entry {
   readonly wanted: DestinationConfig;
@@ -75,7 +76,8 @@ export class Destinations implements AsyncDisposable {
 
   #add(wanted: DestinationConfig, signal: AbortSignal | undefined): Entry {
     const containment = new Containment(wanted.target);
-    const counter = new CallCounter();
+    const { secrets } = wanted;
+    const counter = new CallCounter((error) => secrets && cleanError(error, secrets));
     const opening = this.#connect(wanted, { containment, counter }, signal);
     const entry = { wanted, opening, counter };
     this.#entries.push(entry);
@@ -98,7 +100,11 @@ export class Destinations implements AsyncDisposable {
   ): Promise<Destination> {
     setHomeFallback();
     const context = { logger: this.#logger, access: this.#access, signal };
-    const client = await containment.call(() => wanted.backend.connect(wanted.config, context));
+    const connecting = containment.call(() => wanted.backend.connect(wanted.config, context));
+    const client = await connecting.catch((error: unknown) => {
+      if (wanted.secrets !== undefined) cleanError(error, wanted.secrets);
+      throw error;
+    });
     return new Destination(counter.counted(client), {
       containment,
       limits: wanted.limits,

@@ -7,6 +7,7 @@ import type { DrillSettings } from './fields/drill.ts';
 import type { HeartbeatSettings, NotifySettings } from './fields/notify.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
+import type { Secrets } from '../secrets.ts';
 
 /** How the files of a destination are encrypted. Plain data. */
 export interface EncryptionConfig {
@@ -23,6 +24,8 @@ export interface DestinationConfig extends DestinationDescription {
   readonly type: string;
   readonly backend: AnyBackend;
   readonly config: unknown;
+  /** They must not be printed, whoever quotes them. */
+  readonly secrets?: Secrets | undefined;
   /** Path of the replica at the destination. */
   readonly path: string;
   /** Equal for two destinations that would write to the same place. */

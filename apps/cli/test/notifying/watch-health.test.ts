@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { DatabaseStatus } from '@sluice/core';
 import { secret } from '@sluice/core/backend';
 import type { NotifySettings } from '../../src/config/fields/notify.ts';
@@ -146,17 +146,23 @@ test('a target that does not answer delays neither the heartbeat nor another tar
   ];
   silent.answer = undefined;
   let status = WELL;
+  let looks = 0;
   const watch = new HealthWatch({
     ...scene(),
     heartbeat: { url: secret(`${pings.origin}/p`), intervalMs: 1 },
     notify: [target(silent), target(other)],
-    health: () => Promise.resolve([status]),
+    health: () => {
+      looks += 1;
+      return Promise.resolve([status]);
+    },
     lookMs: 5,
   });
   onTestFinished(() => watch.close());
   await pings.until(2);
   status = ILL;
   await Promise.all([silent.until(1), other.until(1)]);
+  const before = looks;
+  await vi.waitFor(() => expect(looks).toBeGreaterThan(before + 5), 60_000);
   const count = pings.requests.length;
   status = WELL;
   await pings.until(count + 3);

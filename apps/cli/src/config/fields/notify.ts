@@ -123,8 +123,9 @@ function problemWithURL(written: string): string | undefined {
   return isWeb ? undefined : 'must be a URL that begins with http:// or https://';
 }
 
-/** A path as short as this may be a common word. */
+/** Shorter paths, and shorter parts of a path, may be common words. */
 const PATH_LENGTH_MIN = 16;
+const PART_LENGTH_MIN = 12;
 
 /** The URLs of such services are secrets: who knows them can send too. */
 export function collectNotifySecrets(
@@ -143,6 +144,7 @@ export function collectNotifySecrets(
     const { href, pathname, search, password } = new URL(written);
     for (const text of [written, href, password]) secrets.add(text);
     if ((pathname + search).length >= PATH_LENGTH_MIN) secrets.add(pathname + search);
+    for (const part of pathname.split('/')) if (part.length >= PART_LENGTH_MIN) secrets.add(part);
   }
   for (const { headers } of targets) {
     for (const value of Object.values(headers)) if (isSecret(value)) secrets.add(value.reveal());
