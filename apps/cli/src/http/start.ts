@@ -3,6 +3,7 @@
 import type { Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import type { Config } from '../config/model.ts';
+import { pricesOf } from '../costing/prices.ts';
 import type { Destinations } from '../destinations.ts';
 import type { LastResultsReader } from '../status/last-results.ts';
 import { CONTENT_TYPE, writeMetrics } from './metrics/metrics.ts';
@@ -26,7 +27,12 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
   const places = new Map(
     config.databases.map(({ options, destinations }) => [
       options.path,
-      new Map(destinations.map((destination) => [destination.name, destination])),
+      new Map(
+        destinations.map((destination) => [
+          destination.name,
+          { calls: connections.callsOf(destination), prices: pricesOf(destination) },
+        ]),
+      ),
     ]),
   );
   const routes = createRoutes({
@@ -36,10 +42,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
       const body = writeMetrics({
         databases,
         results: last,
-        callsOf: (database, destination) => {
-          const place = places.get(database)?.get(destination);
-          return place && connections.callsOf(place);
-        },
+        placeOf: (database, destination) => places.get(database)?.get(destination),
         process: { version: info.version, startedAt: info.startedAt.getTime() / 1_000 },
         now: Date.now(),
         names: config.litestreamNames === true ? 'also those of Litestream' : 'ours',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DrillRecord } from '@sluice/core';
-import { scrape, serve, someCalls, STATUS } from '../support/metrics-scene.ts';
+import { scrape, serve, somePlace, STATUS } from '../support/metrics-scene.ts';
 
 const DB = 'db="/data/app.db"';
 const S3 = `{${DB},destination="s3-eu"}`;
@@ -80,10 +80,10 @@ test('merged files are exported by database and level', () => {
 });
 
 test('calls of the backend are exported by operation and result', () => {
-  const callsOf = (_: string, name: string) => (name === 's3-eu' ? someCalls() : undefined);
+  const placeOf = (_: string, name: string) => (name === 's3-eu' ? somePlace() : undefined);
   const s3 = `${DB},destination="s3-eu"`;
   expect(
-    linesOf(scrape({ callsOf })).filter((line) => line.startsWith('sluice_replica_operation')),
+    linesOf(scrape({ placeOf })).filter((line) => line.startsWith('sluice_replica_operation')),
   ).toEqual([
     `sluice_replica_operations_total{${s3},operation="list",result="ok"} 1`,
     `sluice_replica_operations_total{${s3},operation="put",result="ok"} 2`,
@@ -91,6 +91,23 @@ test('calls of the backend are exported by operation and result', () => {
     `sluice_replica_operation_bytes_total{${s3},operation="get"} 20`,
     `sluice_replica_operation_bytes_total{${s3},operation="put"} 300`,
   ]);
+});
+
+test('the cost of a month is forecast from the files there and from the calls, after an hour', () => {
+  const forecast = (uptimeHours: number): number | undefined => {
+    const startedAt = Date.parse('2026-02-01T00:00:00.000Z') / 1_000;
+    const now = (startedAt + uptimeHours * 3_600) * 1_000;
+    const text = scrape({ placeOf: somePlace, now, process: { version: '1', startedAt } });
+    const [, value] =
+      /^sluice_replica_cost_forecast\{.*"s3-eu",currency="USD"\} (.*)$/m.exec(text) ?? [];
+    return value === undefined ? undefined : Number(value);
+  };
+  expect(forecast(0.9)).toBeUndefined();
+  // 99,000 bytes there; 3 puts and a listing at 0.005 USD for each 1,000; 20 bytes read.
+  const { storagePerGB, egressPerGB, gbBytes, putPer1000 } = somePlace().prices;
+  const hourly = (4 * putPer1000) / 1_000 + (20 / gbBytes) * egressPerGB;
+  expect(forecast(1)).toBeCloseTo((99_000 / gbBytes) * storagePerGB + hourly * 730, 9);
+  expect(forecast(730)).toBeCloseTo((99_000 / gbBytes) * storagePerGB + hourly, 9);
 });
 
 test('a label value may have quotes, backslashes, line breaks and any letter', () => {
@@ -160,7 +177,7 @@ test('the metrics of the scrub count what is damaged and not superseded', () => 
 
 test("Litestream's names are there if they are wanted, with the sums of each type of destination", () => {
   expect(scrape()).not.toContain('litestream_');
-  const text = scrape({ callsOf: someCalls, names: 'also those of Litestream' });
+  const text = scrape({ placeOf: somePlace, names: 'also those of Litestream' });
   expect(linesOf(text)).toEqual(
     expect.arrayContaining([
       `litestream_wal_size{${DB}} 4152`,

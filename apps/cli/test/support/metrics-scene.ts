@@ -3,6 +3,8 @@
 import { onTestFinished } from 'vitest';
 import type { DatabaseStatus } from '@sluice/core';
 import { Calls } from '../../src/counted-client.ts';
+import { providerOf } from '../../src/costing/prices.ts';
+import type { Place } from '../../src/http/metrics/destinations.ts';
 import { CONTENT_TYPE, writeMetrics, type MetricsInput } from '../../src/http/metrics/metrics.ts';
 import type { Mount } from '../../src/http/mounts.ts';
 import { createRoutes } from '../../src/http/routes.ts';
@@ -99,7 +101,7 @@ export function scrape(input: Partial<MetricsInput> = {}): string {
   const parts = writeMetrics({
     databases: [STATUS],
     results: NO_RESULTS,
-    callsOf: () => undefined,
+    placeOf: () => undefined,
     process: { version: '0.0.0', startedAt: 1 },
     now: Date.parse('2026-02-01T12:01:00.000Z'),
     names: 'ours',
@@ -108,8 +110,8 @@ export function scrape(input: Partial<MetricsInput> = {}): string {
   return Buffer.concat(parts).toString();
 }
 
-/** Calls of each operation, one of which failed. */
-export function someCalls(): Calls {
+/** With calls of some operations, one of which failed. */
+export function somePlace(): Place {
   const calls = new Calls();
   calls.add('list', 'ok');
   calls.add('put', 'ok');
@@ -117,7 +119,9 @@ export function someCalls(): Calls {
   calls.add('put', 'error');
   calls.writtenBytes = 300;
   calls.readBytes = 20;
-  return calls;
+  const prices = providerOf('aws-s3');
+  if (prices === undefined) throw new Error('there are no prices of S3');
+  return { calls, prices };
 }
 
 export interface Served {

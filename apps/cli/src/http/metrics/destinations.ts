@@ -1,13 +1,23 @@
 /** Metrics of each destination of a database. */
 
 import type { DestinationStatus } from '@sluice/core';
+import type { Prices } from '../../costing/prices.ts';
 import type { Calls } from '../../counted-client.ts';
-import { byLabel, toLabels, toNumber, toUnix, type FamilyGroup } from './family.ts';
+import { forecastMonth } from './cost.ts';
+import { byLabel, toLabels, toNumber, toUnix, type FamilyGroup, type Reading } from './family.ts';
+
+/** What the configuration says of a destination, and what was done there. */
+export interface Place {
+  readonly calls: Calls;
+  readonly prices: Prices;
+}
 
 export interface DestinationView {
   readonly status: DestinationStatus;
-  /** Calls of the backend for this replica, if it was opened. */
-  readonly calls: Calls | undefined;
+  /** undefined if it is not in the configuration any more. */
+  readonly place: Place | undefined;
+  /** Of the process. */
+  readonly uptimeMs: number;
 }
 
 export const DESTINATIONS: FamilyGroup<DestinationView> = {
@@ -86,18 +96,25 @@ export const DESTINATIONS: FamilyGroup<DestinationView> = {
       type: 'counter',
       help: 'Calls of the backend since the process started, with retries; a call of a large file or a long listing is several requests',
       labels: ['operation', 'result'],
-      read: ({ calls }) => calls?.counts.map(({ labels, count }) => [labels, count]),
+      read: ({ place }) => place?.calls.counts.map(({ labels, count }) => [labels, count]),
     },
     {
       name: 'sluice_replica_operation_bytes_total',
       type: 'counter',
       help: 'Bytes read and written by these calls, also by those that failed',
       labels: ['operation'],
-      read: ({ calls }) =>
-        calls && [
-          [GET, calls.readBytes],
-          [PUT, calls.writtenBytes],
+      read: ({ place }) =>
+        place && [
+          [GET, place.calls.readBytes],
+          [PUT, place.calls.writtenBytes],
         ],
+    },
+    {
+      name: 'sluice_replica_cost_forecast',
+      type: 'gauge',
+      help: 'Cost of a month by list prices, with the files there now and the calls since the start; absent in the first hour and where no prices are known. See sluice cost',
+      labels: ['currency'],
+      read: readCost,
     },
     {
       name: 'sluice_replica_listings_total',
@@ -137,6 +154,12 @@ export const DESTINATIONS: FamilyGroup<DestinationView> = {
     },
   ],
 };
+
+function readCost({ status, place, uptimeMs }: DestinationView): Reading {
+  if (place === undefined || place.prices.id === 'none') return undefined;
+  const cost = forecastMonth({ ...place, storedBytes: status.bytes ?? 0, uptimeMs });
+  return cost === undefined ? undefined : [[toLabels({ currency: place.prices.currency }), cost]];
+}
 
 const GET = toLabels({ operation: 'get' });
 const PUT = toLabels({ operation: 'put' });

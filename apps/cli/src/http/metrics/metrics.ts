@@ -5,7 +5,7 @@ import type { DatabaseStatus } from '@sluice/core';
 import type { Calls } from '../../counted-client.ts';
 import type { LastResults } from '../../status/last-results.ts';
 import { DATABASES } from './databases.ts';
-import { DESTINATIONS, type DestinationView } from './destinations.ts';
+import { DESTINATIONS, type DestinationView, type Place } from './destinations.ts';
 import {
   toLabels,
   writeFamily,
@@ -27,7 +27,7 @@ export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 export interface MetricsInput {
   readonly databases: readonly DatabaseStatus[];
   readonly results: ReadonlyMap<string, LastResults>;
-  readonly callsOf: (database: string, destination: string) => Calls | undefined;
+  readonly placeOf: (database: string, destination: string) => Place | undefined;
   readonly process: ProcessView;
   /** Unix time in ms. */
   readonly now: number;
@@ -39,7 +39,7 @@ export function writeMetrics(input: MetricsInput): Buffer[] {
   return [
     ...write(PROCESS, [{ labels: '' as Labels, view: input.process }]),
     ...write(DATABASES, input.databases.map(toDatabaseView)),
-    ...write(DESTINATIONS, input.databases.flatMap(toDestinationViews(input.callsOf))),
+    ...write(DESTINATIONS, input.databases.flatMap(toDestinationViews(input))),
     ...write(RESULTS, toResultViews(input)),
     ...(input.names === 'ours' ? [] : writeLitestream(input)),
   ];
@@ -57,13 +57,16 @@ function toDatabaseView(view: DatabaseStatus): LabeledView<DatabaseStatus> {
   return { labels: toLabels({ db: view.path }), view };
 }
 
-function toDestinationViews(
-  callsOf: MetricsInput['callsOf'],
-): (database: DatabaseStatus) => LabeledView<DestinationView>[] {
+function toDestinationViews({
+  placeOf,
+  process: { startedAt },
+  now,
+}: MetricsInput): (database: DatabaseStatus) => LabeledView<DestinationView>[] {
+  const uptimeMs = now - startedAt * 1_000;
   return ({ path: db, destinations }) =>
     destinations.map((status) => ({
       labels: toLabels({ db, destination: status.name }),
-      view: { status, calls: callsOf(db, status.name) },
+      view: { status, place: placeOf(db, status.name), uptimeMs },
     }));
 }
 
@@ -77,25 +80,25 @@ function toResultViews({ results, now }: MetricsInput): LabeledView<ResultView>[
   });
 }
 
-function writeLitestream({ databases, callsOf }: MetricsInput): Buffer[] {
+function writeLitestream({ databases, placeOf }: MetricsInput): Buffer[] {
   const views = databases.map((status) => ({
     labels: toLabels({ db: status.path }),
     view: { status, databaseBytes: sizeOf(status.path) },
   }));
   return [
     ...write(LITESTREAM_DATABASES, views),
-    ...write(LITESTREAM_TYPES, toTypeViews(databases, callsOf)),
+    ...write(LITESTREAM_TYPES, toTypeViews(databases, placeOf)),
   ];
 }
 
 function toTypeViews(
   databases: readonly DatabaseStatus[],
-  callsOf: MetricsInput['callsOf'],
+  placeOf: MetricsInput['placeOf'],
 ): LabeledView<LitestreamTypeView>[] {
   const types = new Map<string, Calls[]>();
   for (const { path, destinations } of databases) {
     for (const { name, type } of destinations) {
-      const calls = callsOf(path, name);
+      const calls = placeOf(path, name)?.calls;
       if (calls === undefined) continue;
       const known = types.get(type);
       if (known === undefined) types.set(type, [calls]);
