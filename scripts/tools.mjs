@@ -77,6 +77,7 @@ const DOWNLOADED = [
 /** Installed one at a time, because apt takes a lock. */
 const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
+  apt('promtool', '/usr/bin/promtool', 'prometheus'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
 ];
 

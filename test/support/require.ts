@@ -27,6 +27,7 @@ const FILES = {
   // Installed by Debian packages.
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
+  promtool: '/usr/bin/promtool',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
 } as const;

@@ -29,9 +29,6 @@ const NO_FOLDERS = notYet(
   'folders are not searched for databases',
   'list each database under dbs with its path',
 );
-const NO_PINGS = noted(
-  'no heartbeat is sent, so the service that expects it will raise an alarm: let it watch /healthz (addr) or "sluice status"',
-);
 const NO_SOCKET = noted(
   'the control socket is always in the staging folder of the database, for the user of the replicator only',
 );
@@ -50,8 +47,6 @@ const word = (
 const TOP_WORDS: readonly Word[] = [
   word('top', 'logging.source', 'true', noted('log lines have no source position')),
   word('top', 'l0-retention-check-interval', '30s', NO_CHECK_INTERVAL),
-  word('top', 'heartbeat-url', 'https://example.com/ping', NO_PINGS),
-  word('top', 'heartbeat-interval', '5m', NO_PINGS),
   word('top', 'socket.enabled', 'true', NO_SOCKET),
   word('top', 'socket.path', '/var/run/litestream.sock', NO_SOCKET),
   word('top', 'socket.permissions', '"0600"', NO_SOCKET),

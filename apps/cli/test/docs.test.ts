@@ -10,13 +10,19 @@ import { renderCommands } from './docs/commands.ts';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
+import { renderMetrics } from './docs/metrics.ts';
 import { SCHEMA_URL } from '../src/config/schema-url.ts';
+import { readText } from './support/configuration.ts';
 import { renderJSONSchema } from './docs/json-schema.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 test('docs/commands.md matches the table of commands', async () => {
   await expect(renderCommands()).toMatchFileSnapshot(`${ROOT}docs/commands.md`);
+});
+
+test('docs/metrics.md matches the families of metrics', async () => {
+  await expect(renderMetrics()).toMatchFileSnapshot(`${ROOT}docs/metrics.md`);
 });
 
 test('docs/configuration.md matches the schemas and the table of variables', async () => {
@@ -50,6 +56,23 @@ test.each(fs.readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yml
     expect(mistakesOf(text)).toEqual([]);
   },
 );
+
+const configuration = fs.readFileSync(`${ROOT}docs/configuration.md`, 'utf8');
+/** Blocks without a database get one. */
+const blocks = [...configuration.matchAll(/^```yaml\n([^]*?)^```/gm)]
+  .map(([, text = '']) => text)
+  .filter((text) => !/^dbs:/m.test(text))
+  .map((text) => `${text}\ndbs: [{ path: /d, replica: { path: /b } }]\n`);
+
+test('docs/configuration.md has examples of sections', () => {
+  expect(blocks.length).toBeGreaterThan(1);
+});
+
+test.each(blocks)('the example of docs/configuration.md is valid: %j', async (text) => {
+  expect(mistakesOf(text)).toEqual([]);
+  const environment = { NTFY_TOKEN: 'token', SLACK_WEBHOOK_URL: 'https://hooks.slack.com/x' };
+  expect((await readText(text, environment)).notes).toEqual([]);
+});
 
 test.each([
   'dbs: []',

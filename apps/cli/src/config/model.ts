@@ -4,8 +4,10 @@ import type { DatabaseOptions, LeaseSettings, RateLimits, RetentionPolicy } from
 import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
 import type { DrillSettings } from './fields/drill.ts';
+import type { HeartbeatSettings, NotifySettings } from './fields/notify.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
+import type { Secrets } from '../secrets.ts';
 
 /** How the files of a destination are encrypted. Plain data. */
 export interface EncryptionConfig {
@@ -22,6 +24,8 @@ export interface DestinationConfig extends DestinationDescription {
   readonly type: string;
   readonly backend: AnyBackend;
   readonly config: unknown;
+  /** They must not be printed, whoever quotes them. */
+  readonly secrets?: Secrets | undefined;
   /** Path of the replica at the destination. */
   readonly path: string;
   /** Equal for two destinations that would write to the same place. */
@@ -64,6 +68,11 @@ export interface Config {
   readonly databases: readonly DatabaseConfig[];
   readonly addr: string | undefined;
   readonly exec: string | undefined;
+  readonly heartbeat?: HeartbeatSettings | undefined;
+  /** Who is told that a database became unhealthy, or healthy again. */
+  readonly notify?: readonly NotifySettings[] | undefined;
+  /** Whether /metrics also has Litestream's names. */
+  readonly litestreamNames?: boolean | undefined;
   readonly log: LogConfig;
   readonly shutdownSyncTimeoutMs: number;
   readonly shutdownSyncIntervalMs: number;

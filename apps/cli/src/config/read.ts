@@ -9,6 +9,7 @@ import { findClashes } from './clashes.ts';
 import { readDatabase, type DatabaseContext, type ReadDatabase } from './database.ts';
 import { keysOfPackages, typesByKey } from './defaults.ts';
 import type { Config } from './model.ts';
+import { collectNotifySecrets, heartbeatSettings } from './fields/notify.ts';
 import { findOverlaps } from './overlaps.ts';
 import { Problems, spell, type Path } from './problems.ts';
 import { DATABASE, REPLICA, TOP, type TopSection } from './schema.ts';
@@ -63,6 +64,8 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
   findOverlaps(databases, problems);
   const unset = variables.unset(publicKeys);
   if (problems.count > 0) for (const { line, note } of unset) problems.add([], note, line); // the likely cause
+  const told = { heartbeat: heartbeatSettings(read), notify: read.notify ?? [] };
+  collectNotifySecrets(told, options.secrets);
   const isCommandLine = source === COMMAND_LINE;
   problems.throwAny(source, isCommandLine ? undefined : (at) => file.lineOf(at));
   return {
@@ -70,6 +73,8 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     databases: databases.map(({ config }) => config),
     addr: read.addr,
     exec: read.exec,
+    ...told,
+    litestreamNames: read.metrics['litestream-names'],
     shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],
     ...readLog(read, environment, [

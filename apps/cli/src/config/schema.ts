@@ -21,13 +21,14 @@ import {
   type FieldOptions,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
-import { parseAddress } from '../address.ts';
+import { parseAddress } from '../http/address.ts';
 import { hasControlCharacter } from '../control-characters.ts';
 import { problemWithCommand } from './fields/command-line.ts';
 import { ENCRYPTION } from './fields/encryption.ts';
 import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
 import { LIMITS } from './fields/limits.ts';
+import { HEARTBEAT, notify } from './fields/notify.ts';
 import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
 import { drillInterval, drillSection } from './fields/drill.ts';
 import { scrubSection } from './fields/scrub.ts';
@@ -86,7 +87,7 @@ const list = (help: string): ConfigField<readonly unknown[]> =>
 
 export const TOP = z.strictObject({
   dbs: list('the databases').optional(),
-  addr: text('address of /metrics and /healthz; ":9090" means 127.0.0.1:9090', {
+  addr: text('address of /metrics, /status, /readyz and /healthz; ":9090" means 127.0.0.1:9090', {
     example: ':9091',
     defaultText: 'off',
     check: (addr) =>
@@ -94,6 +95,15 @@ export const TOP = z.strictObject({
         ? `must be host:port or :port, not ${JSON.stringify(addr)}`
         : undefined,
   }).optional(),
+  metrics: z
+    .strictObject({
+      'litestream-names': boolean('also give the metrics that Litestream has under its names', {
+        example: true,
+      }).prefault(false),
+    })
+    .prefault({}),
+  ...HEARTBEAT,
+  notify: notify().optional(),
   exec: text('command to run, like -exec', {
     example: 'sleep 1',
     check: problemWithCommand,
@@ -144,7 +154,7 @@ export const TOP = z.strictObject({
     min: INTERVAL_MS_MIN,
   }).prefault('500ms'),
   'max-lag': maxLag(
-    'if a commit older than this is missing at a destination, status, /healthz and metrics report the database as unhealthy',
+    'if a commit older than this is missing at a destination, sluice status, /status and metrics report the database as unhealthy',
   ).prefault(ms(standard.maxLagMs)),
   'sync-interval': syncInterval('default for all destinations').prefault(
     ms(standard.syncIntervalMs),

@@ -13,21 +13,27 @@
  */
 
 import fs from 'node:fs';
-import { dropRepeats, replicate, type ReplicaTarget, type Replicator } from '@sluice/core';
-import { messageOf, type Logger } from '@sluice/core/backend';
+import {
+  dropRepeats,
+  replicate,
+  type DatabaseStatus,
+  type ReplicaTarget,
+  type Replicator,
+} from '@sluice/core';
+import type { Logger } from '@sluice/core/backend';
 import { startChild, type RunningChild } from '../child.ts';
-import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
+import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import type { ConfigFile } from '../drilling/order.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
-import type { LastDrills } from '../metrics-registry.ts';
-import type { MetricsServer } from '../metrics.ts';
+import type { HTTPServer } from '../http/server.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
+import type { HealthWatch } from '../notifying/watch-health.ts';
+import { withDrills } from '../status/drill-health.ts';
+import { LastResultsReader } from '../status/last-results.ts';
 import { BackgroundScrubs, DamageReport } from '../scrubbing/background.ts';
-import { readLastDrills } from '../status/drills.ts';
-import { readLastScrubs } from '../status/scrubs.ts';
 import { readVersion } from '../version.ts';
 import type { BackgroundDrills } from './drills.ts';
 import { handleEscapedErrors } from './escaped-errors.ts';
@@ -114,17 +120,24 @@ async function replicateUntilEnd(
     },
     onCrash: crash.reject,
   });
-  let metrics: MetricsServer | undefined;
+  let http: HTTPServer | undefined;
   let child: RunningChild | undefined;
   let drills: BackgroundDrills | undefined;
   let scrubs: BackgroundScrubs | undefined;
+  let watch: HealthWatch | undefined;
   try {
-    metrics = await startMetrics(config, replicator, logger);
+    const results = new LastResultsReader(() => config.databases, logger);
+    const { addr } = config;
+    if (addr !== undefined) {
+      const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
+      http = await startHTTP({ addr, config, replicator, results, connections, info, logger });
+    }
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
     if (mode !== 'once' && interrupted === 0) {
+      watch = await watchHealth(options, replicator, results);
       drills = await startDrills(options, replicator);
       const { databases } = config;
       scrubs = new BackgroundScrubs({ databases, connections, replicator, damage, logger });
@@ -133,7 +146,7 @@ async function replicateUntilEnd(
       mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
-    await Promise.all([drills?.close(), scrubs?.close()]);
+    await Promise.all([drills?.close(), scrubs?.close(), watch?.close()]);
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
   } catch (error) {
     if (child !== undefined) {
@@ -142,9 +155,9 @@ async function replicateUntilEnd(
     throw error;
   } finally {
     bar.end();
-    await Promise.all([drills?.close(), scrubs?.close()]);
+    await Promise.all([drills?.close(), scrubs?.close(), watch?.close()]);
     await child?.end();
-    await metrics?.close();
+    await http?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
     if (closed === 'hangs') noteHangingThread();
   }
@@ -180,22 +193,16 @@ async function finish(
   return childCode === 0 ? exitCodeOfReport(report) : childCode;
 }
 
-async function startMetrics(
-  config: Config,
+async function watchHealth(
+  { config: { heartbeat, notify = [] }, logger, shell: { secrets } }: DaemonOptions,
   replicator: Replicator,
-  logger: Logger,
-): Promise<MetricsServer | undefined> {
-  if (config.addr === undefined) return undefined;
-  const { serveMetrics } = await import('../metrics.ts'); // loads prom-client only if needed
-  const readDrills = async (): Promise<LastDrills[]> =>
-    Promise.all(
-      config.databases.map(async (database) => ({
-        db: database.options.path,
-        records: await readDrillsOrNone(database, logger),
-        scrubs: await readScrubsOrNone(database, logger),
-      })),
-    );
-  return await serveMetrics(config.addr, () => replicator.status(), logger, readDrills);
+  results: LastResultsReader,
+): Promise<HealthWatch | undefined> {
+  if (heartbeat === undefined && notify.length === 0) return undefined;
+  const { HealthWatch } = await import('../notifying/watch-health.ts'); // loaded only if needed
+  const health = async (): Promise<DatabaseStatus[]> =>
+    withDrills(replicator.status(), await results.read());
+  return new HealthWatch({ heartbeat, notify, health, logger, secrets });
 }
 
 async function startDrills(
@@ -224,31 +231,6 @@ async function startDrills(
 /** A pipe can be read only once. */
 function isFile(file: string): boolean {
   return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-/** The other metrics must not be lost with those of the drills. */
-async function readDrillsOrNone(
-  database: DatabaseConfig,
-  logger: Logger,
-): Promise<LastDrills['records']> {
-  try {
-    return await readLastDrills(database);
-  } catch (error) {
-    logger.warn(`/metrics and /healthz lack the last drills: ${messageOf(error)}`);
-    return new Map();
-  }
-}
-
-async function readScrubsOrNone(
-  database: DatabaseConfig,
-  logger: Logger,
-): Promise<LastDrills['scrubs']> {
-  try {
-    return await readLastScrubs(database);
-  } catch (error) {
-    logger.warn(`/metrics lacks the scrubs: ${messageOf(error)}`);
-    return new Map();
-  }
 }
 
 function toTarget(

@@ -37,6 +37,8 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
     beside: { 'sse-customer-key': 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' },
     other: {},
   },
+  'heartbeat.interval': { beside: { heartbeat: { url: 'https://a.example' } }, other: {} },
+  'heartbeat-interval': { beside: { 'heartbeat-url': 'https://a.example' }, other: {} },
   passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 

@@ -36,8 +36,6 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
     notes: [
       'logging.source',
       'l0-retention-check-interval',
-      'heartbeat-url',
-      'heartbeat-interval',
       'socket.enabled',
       'socket.path',
       'socket.permissions',

@@ -53,6 +53,24 @@ the user of the replicator; they are removed at a start without \`keep\`, if the
     `A failed drill is one line of level error, an inconclusive one a warning. The last result is in \`sluice status\`, in \`/metrics\`, and beside the
 backup in the object \`sluice-drill.json\`, which Litestream ignores. It is written with the credentials of the destination; if they do not allow
 that, the log says so once. \`replicate -once\` does not drill.`,
+    '### Heartbeats and notifications',
+    `\`heartbeat.url\` is requested every \`interval\` while every database was opened and is [healthy](metrics.md). A service such as healthchecks.io raises
+an alarm when the requests stop, so it also notices that the process or the machine is gone:`,
+    yaml(
+      `heartbeat: { url: https://hc-ping.com/5b0e6f8e-0000-4000-8000-000000000000, interval: 5m }`,
+    ),
+    `\`notify\` sends a POST when a database becomes unhealthy, and when it is healthy again. Without \`template\` the body is JSON: \`event\` (\`unhealthy\` or \`healthy\`),
+\`text\`, \`host\`, \`time\`, \`databases\` (\`path\` and \`problems\` of at most 20) and \`more\`. A template is text, or JSON, with \`{{event}}\`, \`{{text}}\`, \`{{databases}}\`,
+\`{{count}}\`, \`{{host}}\` and \`{{time}}\`; in JSON they are escaped. \`headers\` may have them too. \`on: [unhealthy]\` leaves the good news out. For ntfy and Slack:`,
+    yaml(`notify:
+  - url: https://ntfy.sh/my-backups
+    headers: { Title: 'SQLite backup {{event}} on {{host}}', Authorization: Bearer $NTFY_TOKEN }
+    template: '{{text}}'
+  - url: $SLACK_WEBHOOK_URL
+    template: '{ "text": "{{text}}" }'`),
+    `Changes within 30 seconds are sent together; a change that is over by then is not sent. If a request fails or is not answered within 10 seconds, the log has one
+warning, and it is repeated after 30 seconds, a minute, and so on, at most every 10 minutes, as long as it is still true. No replication waits for
+it. A restart forgets who was told: what is unhealthy after it is sent again. URLs and headers are secrets, and are never printed.`,
     '### Scrub',
     `With \`scrub: { every: 168h }\`, the replicator reads every file of each destination again, in rounds, and verifies every byte. One destination is read at a
 time, at most \`bytes-per-second\` fast. A restart continues the round after the last file that was read (\`scrub.json\` in the staging folder). A damaged file
@@ -122,6 +140,10 @@ its name if the key may contain a secret.`,
       VARIABLES.map(({ name, help }) => [name.split(', ').map(code).join(', '), help]),
     ),
   );
+}
+
+function yaml(text: string): string {
+  return `\`\`\`yaml\n${text}\n\`\`\``;
 }
 
 function renderKeys(keys: Keys): string {

@@ -16,6 +16,7 @@ import { CurrentPosition } from './current-position.ts';
 import type { OpenDatabases } from './open-databases.ts';
 import { Rest } from './rest.ts';
 import { Unsettled } from './unsettled.ts';
+import { frameSizeBytes } from '../wal/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
 /** Maximum time to wait at the end for the log to be empty. A log that others use is left to them. */
@@ -97,6 +98,10 @@ export class Following implements ImageHost {
       take: this.take,
       mayMove: () => !this.#cutter.isPinned,
       now: () => context.clock.monotonic(),
+      onCheckpoint: (tookMs) => {
+        context.gauges.add('checkpoints', 1);
+        context.gauges.add('checkpointMicros', tookMs * 1_000);
+      },
       onOverrun: (tookMs) => {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
         emit({ kind: 'notice', level: 'warn', message });
@@ -259,7 +264,9 @@ export class Following implements ImageHost {
 
   readonly take = (batch: FrameBatch): void => {
     this.#context.database.guard.add(batch);
-    this.#freshness.countCommits(batch.commits);
+    const logBytes = batch.count * frameSizeBytes(batch.header.pageSize);
+    const at = this.#context.clock.monotonic();
+    this.#freshness.countCommits(batch.commits, { logBytes, at });
     this.#images.add(batch);
     this.#cutter.add(batch);
   };

@@ -32,6 +32,7 @@ export class Condition {
   #failingCode: string | undefined;
   /** When the first of them occurred. */
   #failingSince: string | undefined;
+  readonly #errors = new Map<string, number>();
   /** When it was last logged that the staging disk is full, by the monotonic clock. */
   #fullLoggedAt = -Infinity;
   /** Whether the log says that the staging disk is full. */
@@ -48,6 +49,15 @@ export class Condition {
   /** Why it is not followed; undefined while it is. */
   get error(): StatusError | undefined {
     return this.#error;
+  }
+
+  /** Number of failures by code. */
+  get errors(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#errors);
+  }
+
+  #count(code: string): void {
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 
   /** It is decided how replication begins. */
@@ -99,6 +109,7 @@ export class Condition {
     }
     this.#failures += 1;
     this.#failingCode = code;
+    this.#count(code);
     this.#error = { ...error, since: this.#failingSince };
     this.setState('failing');
     const isRepeat = this.#isRepeat(code);
@@ -111,6 +122,7 @@ export class Condition {
   /** Logs a failure beside replication, such as that of the state file. */
   report(error: unknown): void {
     const code = isError(error) ? error.code : undefined;
+    if (code !== undefined) this.#count(code);
     this.#context.logger[this.#isRepeat(code) ? 'debug' : 'error'](messageOf(error), { code });
   }
 
@@ -146,6 +158,7 @@ export class Condition {
       logger.warn(what, { code, nextTryMs });
     }
     this.#snapshotError = this.toStatusError(code, message);
+    this.#count(code);
     onChange();
   }
 

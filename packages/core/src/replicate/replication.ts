@@ -146,7 +146,7 @@ export class Replication {
   status(): DatabaseStatus {
     const { clock, options } = this.#context;
     return toDatabaseStatus({
-      path: options.path,
+      options,
       condition: this.#condition,
       clock,
       heartbeatMs: heartbeatMs(options.maxLagMs),
