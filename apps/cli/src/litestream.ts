@@ -33,7 +33,7 @@ const NO_PINGS = noted(
   'no heartbeat is sent, so the service that expects it will raise an alarm: let it watch /healthz (addr) or "sluice status"',
 );
 const NO_SOCKET = noted(
-  'the control socket is always in the staging folder of the database, for the user of the replicator only',
+  'the control sockets are in the staging folders and in the runtime folder of the user, for the user of the replicator only',
 );
 
 const word = (

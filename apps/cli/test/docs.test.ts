@@ -7,6 +7,8 @@ import { ERROR_CODES, type ErrorCode } from '@sluice/core';
 import { EXIT_CODES } from '../src/exit-codes.ts';
 import { EXIT_OF_ERROR } from '../src/exit-of-error.ts';
 import { renderCommands } from './docs/commands.ts';
+import { JSON_SCHEMAS } from './docs/json-schemas.ts';
+import { JSON_SHAPES } from './docs/json-shapes.ts';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
@@ -30,6 +32,16 @@ test('sluice.schema.json matches the schemas', async () => {
   const file = `${ROOT}apps/cli/sluice.schema.json`;
   await expect(await renderJSONSchema()).toMatchFileSnapshot(file);
 });
+
+test.each(Object.entries(JSON_SCHEMAS))(
+  'the example of %s -json in docs/commands.md has the form that the command prints',
+  (command, schema) => {
+    const examples = [...(JSON_SHAPES[command] ?? '').matchAll(/```json\n([^]*?)\n```/g)];
+    expect(examples.length).toBeGreaterThan(0);
+    for (const [, text = ''] of examples)
+      expect(schema.safeParse(JSON.parse(text)).error).toBeUndefined();
+  },
+);
 
 const validateFile = new Ajv({ strict: false }).compile(
   JSON.parse(await renderJSONSchema()) as object,

@@ -28,6 +28,13 @@ export async function readConfigFile(config: ConfigFile, shell: Shell): Promise<
   return await readFrom(config, shell);
 }
 
+/** The path of the configuration; undefined if there is none. */
+export function configPathOf(args: Arguments, shell: Shell): string | undefined {
+  return hasConfig(args, shell)
+    ? path.resolve(findConfig(args.text('config'), shell).file)
+    : undefined;
+}
+
 /** Whether a configuration is named, or exists at a default path. */
 export function hasConfig(args: Arguments, { environment, configPaths }: Shell): boolean {
   const { SLUICE_CONFIG: ours, LITESTREAM_CONFIG: theirs } = environment;

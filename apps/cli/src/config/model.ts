@@ -50,6 +50,8 @@ export interface DatabaseConfig {
   readonly drills: Readonly<Record<string, DrillSettings>>;
   /** Undefined if its destinations are not scrubbed in the background. */
   readonly scrub?: ScrubSettings | undefined;
+  /** The directory in which it was found; undefined if the configuration names the database itself. */
+  readonly directory?: string | undefined;
 }
 
 export interface LogConfig {

@@ -9,7 +9,18 @@ import { namesOf } from '../each-destination.ts';
 export function announce(config: Config, version: string, logger: Logger): void {
   const { source } = config;
   logger.info(`sluice ${version} starts as process ${process.pid}`, { config: source });
-  for (const { options, destinations: all } of config.databases) {
+  announceDatabases(config.databases, logger);
+  logger.info(
+    'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
+      'up to a sync interval later if many come in a row, plus the time of the upload',
+  );
+  for (const line of describeRetention(config)) logger.info(line);
+  for (const note of config.notes) logger.warn(note);
+}
+
+/** Where each database goes. */
+export function announceDatabases(databases: Config['databases'], logger: Logger): void {
+  for (const { options, destinations: all } of databases) {
     const destinations = all.filter(({ enabled }) => enabled !== false);
     const syncIntervalMs = options.syncIntervalMs ?? DATABASE_DEFAULTS.syncIntervalMs;
     const to = namesOf(destinations);
@@ -31,12 +42,6 @@ export function announce(config: Config, version: string, logger: Logger): void 
       );
     }
   }
-  logger.info(
-    'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
-      'up to a sync interval later if many come in a row, plus the time of the upload',
-  );
-  for (const line of describeRetention(config)) logger.info(line);
-  for (const note of config.notes) logger.warn(note);
 }
 
 /** One line for each retention, with the names of its destinations. */
