@@ -66,6 +66,7 @@ test.each(fs.readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yml
 test.each([
   'dbs: []',
   'dbs: [{ path: /d }]',
+  'dbs: [{ dir: /d, replica: { path: /b } }]',
   'dbs: [{ path: /d, replica: { path: /b, bucket: b } }]',
   'dbs: [{ path: /d, replica: { type: s3, bukcet: b } }]',
   'dbs: [{ path: /d, replica: { url: "s3://b/p", host: h } }]',
@@ -82,6 +83,7 @@ test.each([
   'dbs: [{ path: /d, replica: { url: "gs://b/p", credentials-file: /k } }]',
   'dbs: [{ path: /d, replica: { type: "@acme/sluice-http", retries: 5, any: { key: 1 } } }]',
   'dbs: [{ path: /d, replica: { type: sftp, host: h, user: u, password-file: /p, retention: 72h } }]',
+  'dbs: [{ dir: /d, pattern: "*.db", recursive: true, replica: { path: /b } }]',
   'region: r\nsync-interval: $EVERY\ndbs: [{ path: /d, truncate-page-n: $N, replica: { path: /b } }]',
 ])('an editor accepts %j', (text) => {
   expect(mistakesOf(text)).toEqual([]);

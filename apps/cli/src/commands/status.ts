@@ -41,6 +41,11 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const rows = withStopped(found, await stoppedDatabases(args, shell, found));
   if (args.has('json')) printJSON(shell, rows);
   else print(rows, databases, shell);
+  const unreadable = argument === undefined ? (config.unreadable ?? []) : [];
+  for (const { dir, why } of unreadable) {
+    stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
+  }
+  if (unreadable.length > 0) return EXIT_CODES.behind;
   const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
   return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
 }

@@ -9,7 +9,17 @@ import { namesOf } from '../each-destination.ts';
 export function announce(config: Config, version: string, logger: Logger): void {
   const { source } = config;
   logger.info(`sluice ${version} starts as process ${process.pid}`, { config: source });
-  announceDatabases(config.databases, logger);
+  announceDatabases(
+    config.databases.filter(({ directory }) => directory === undefined),
+    logger,
+  );
+  for (const { dir, pattern, recursive, template } of config.directories) {
+    const count = config.databases.filter(({ directory }) => directory === dir).length;
+    const where = recursive ? `${dir} and below` : dir;
+    logger.info(
+      `replicating the ${count} databases ${pattern} in ${where} to ${namesOf(template.destinations)}`,
+    );
+  }
   logger.info(
     'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
       'up to a sync interval later if many come in a row, plus the time of the upload',
@@ -45,9 +55,9 @@ export function announceDatabases(databases: Config['databases'], logger: Logger
 }
 
 /** One line for each retention, with the names of its destinations. */
-function describeRetention({ databases }: Config): string[] {
+function describeRetention({ items }: Config): string[] {
   const names = new Map<number | undefined, Set<string>>();
-  for (const { name, retention } of databases.flatMap(({ destinations }) => destinations)) {
+  for (const { name, retention } of items.flatMap(({ destinations }) => destinations)) {
     const key = retention?.retentionMs;
     names.set(key, (names.get(key) ?? new Set()).add(name));
   }

@@ -35,7 +35,7 @@ import { controlCommands } from './control-commands.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import type { DaemonOptions } from './options.ts';
 import { restoreMissing } from './restore-missing.ts';
-import { Running } from './running.ts';
+import { isOpenAtStart, Running } from './running.ts';
 import { hangupOf, Stop } from './stop.ts';
 import { toReplicated } from './targets.ts';
 
@@ -91,9 +91,11 @@ async function replicateUntilEnd(
   const crash = Promise.withResolvers<never>();
   crash.promise.catch(() => undefined); // every wait below races it
   const replicator = await replicate({
-    databases: config.databases.map((database) =>
-      toReplicated(database, connections, damage, restoring.get(database.options.path)),
-    ),
+    databases: config.databases
+      .filter((database) => isOpenAtStart(database, mode))
+      .map((database) =>
+        toReplicated(database, connections, damage, restoring.get(database.options.path)),
+      ),
     control: (self, path) => controlCommands(self, path, info),
     foreign: options.foreign,
     onHeld: options.held === 'refuse' ? crash.reject : undefined,

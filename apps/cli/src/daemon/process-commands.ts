@@ -1,7 +1,13 @@
 /** The commands that a running replicator accepts through the control socket of the process. */
 
-import type { ControlCommands, DatabaseReport, Replicator } from '@sluice/core';
+import {
+  refuseWarmCopy,
+  type ControlCommands,
+  type DatabaseReport,
+  type Replicator,
+} from '@sluice/core';
 import { ReplicationError, type Logger } from '@sluice/core/backend';
+import { problemBeside } from '../config/directory.ts';
 import { checkTogether } from '../config/together.ts';
 import type { DatabaseConfig } from '../config/model.ts';
 import {
@@ -23,6 +29,7 @@ import {
 } from '../controlling/answers.ts';
 import type { InfoAnswer } from '../controlling/protocol.ts';
 import { resetDatabase } from '../controlling/reset-database.ts';
+import { databaseAt } from '../select.ts';
 import type { DatabaseSet, Member } from './database-set.ts';
 import { NO_CHANGES } from './diff.ts';
 import type { Reloads } from './reload.ts';
@@ -141,9 +148,13 @@ async function register(
       requireSame(member.config, wanted);
       return 'known';
     }
-    checkTogether([...databases.all.map(({ config }) => config), wanted], 'the replicator');
+    const named = databases.all.filter(({ origin }) => origin !== 'directory');
+    checkTogether([...named.map(({ config }) => config), wanted], 'the replicator');
+    const problem = urls && problemBeside(wanted, reloads.config.directories);
+    if (problem !== undefined) throw new ReplicationError('CONFIG_INVALID', `register ${problem}`);
     return 'new';
   };
+  await refuseWarmCopyOf(databases, path);
   if (input.dry_run === true) {
     return {
       path,
@@ -168,9 +179,14 @@ async function register(
   return { path, status: 'registered', destinations };
 }
 
+/** A database that is open here must not be opened once more: that drops the locks of SQLite. */
+async function refuseWarmCopyOf(databases: DatabaseSet, path: string): Promise<void> {
+  if (databases.find(path) === undefined) await refuseWarmCopy(path);
+}
+
 async function inFile(reloads: Reloads, path: string): Promise<DatabaseConfig> {
   const config = await reloads.read();
-  const found = config.databases.find(({ options }) => options.path === path);
+  const found = databaseAt(config, path);
   if (found !== undefined) return found;
   throw new ReplicationError(
     'CONFIG_INVALID',

@@ -5,7 +5,9 @@
 
 import { refuseWarmCopy } from '@sluice/core';
 import { ReplicationError, type Logger } from '@sluice/core/backend';
+import { problemBeside } from '../config/directory.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
+import { checkTogether } from '../config/together.ts';
 import type { ReloadAnswer } from '../controlling/answers.ts';
 import type { DatabaseSet } from './database-set.ts';
 import { diffDatabases, isNoChange, settingsOfStart, type DatabaseChanges } from './diff.ts';
@@ -73,8 +75,17 @@ export class Reloads {
         return origin === 'registered' && !written.has(options.path);
       })
       .map((member) => member.config);
-    const changes = diffDatabases(databases.wanted, [...config.databases, ...registered]);
-    for (const { options } of changes.added) await refuseWarmCopy(options.path);
+    refuseShared(config, registered);
+    // A directory that cannot be read says nothing about its databases.
+    const silent = new Set(config.unreadable?.map(({ dir }) => dir));
+    const kept = databases.wanted.filter(({ directory, options }) => {
+      return directory !== undefined && silent.has(directory) && !written.has(options.path);
+    });
+    const wanted = [...config.databases, ...registered, ...kept];
+    const changes = diffDatabases(databases.wanted, wanted);
+    for (const { options, directory } of changes.added) {
+      if (directory === undefined) await refuseWarmCopy(options.path);
+    }
     return changes;
   }
 
@@ -94,6 +105,18 @@ export class Reloads {
       needs_restart: settingsOfStart(this.#atStart, config),
       failed: mode === 'dry run' ? [] : started.flatMap((each) => failureOf(databases, each)),
     };
+  }
+}
+
+/** CONFIG_INVALID if the configuration uses the destination of a database that a command has registered. */
+function refuseShared(config: Config, registered: readonly DatabaseConfig[]): void {
+  if (registered.length === 0) return;
+  const named = config.databases.filter(({ directory }) => directory === undefined);
+  checkTogether([...named, ...registered], config.source);
+  const problems = registered.map((each) => problemBeside(each, config.directories));
+  const [problem] = problems.filter((each) => each !== undefined);
+  if (problem !== undefined) {
+    throw new ReplicationError('CONFIG_INVALID', `${problem}, or unregister the database`);
   }
 }
 

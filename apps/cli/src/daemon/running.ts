@@ -5,6 +5,7 @@ import { isError, messageOf, ReplicationError } from '@sluice/core/backend';
 import { readConfigFile } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
+import { withFound } from '../config/scan.ts';
 import { processFolders, type ProcessKey } from '../controlling/process-folder.ts';
 import type { Destinations } from '../destinations.ts';
 import type { DamageReport } from '../scrubbing/background.ts';
@@ -12,6 +13,8 @@ import { announceDatabases } from './announce.ts';
 import { Background, isFile } from './background.ts';
 import { describeProcess, type ProcessInfo } from './control-commands.ts';
 import { DatabaseSet } from './database-set.ts';
+import { Directories } from './directories.ts';
+import { examineElsewhere } from './examine-elsewhere.ts';
 import { processCommands } from './process-commands.ts';
 import type { DaemonOptions } from './options.ts';
 import { openProcessSocket, type ProcessSocket } from './process-socket.ts';
@@ -28,9 +31,15 @@ export interface RunningOptions extends DaemonOptions {
   readonly restore: (databases: readonly DatabaseConfig[]) => ReadonlyMap<string, Promise<void>>;
 }
 
+/** Those of directories are added later, a few at a time. */
+export function isOpenAtStart({ directory }: DatabaseConfig, mode: DaemonOptions['mode']): boolean {
+  return mode === 'once' || directory === undefined;
+}
+
 export class Running {
   readonly databases: DatabaseSet;
   readonly background: Background;
+  readonly directories: Directories;
   readonly #options: RunningOptions;
   readonly #reloads: Reloads;
   #socket: ProcessSocket | undefined;
@@ -42,7 +51,7 @@ export class Running {
     this.#options = options;
     this.databases = new DatabaseSet({
       replicator,
-      databases: config.databases,
+      databases: config.databases.filter((database) => isOpenAtStart(database, options.mode)),
       toReplicated: (database, ready) => toReplicated(database, connections, damage, ready),
       restoreMissing: options.restore,
       release: async (path) => this.background.release(path),
@@ -62,6 +71,12 @@ export class Running {
       read: options.configFile === undefined ? undefined : async () => this.#readConfig(),
       databases: this.databases,
       onConfig: (next) => this.#onConfig(next),
+      logger,
+    });
+    this.directories = new Directories({
+      databases: this.databases,
+      config: () => this.config,
+      examine: examineElsewhere,
       logger,
     });
     this.databases.onChange(() => {
@@ -91,6 +106,8 @@ export class Running {
       readURLs: async (path, urls) => this.#readURLs(path, urls),
       logger,
     });
+    const { databases } = this.#options.config;
+    this.directories.start(databases.filter(({ directory }) => directory !== undefined));
     const folders = processFolders(this.#key, shell.environment);
     this.#socket = await openProcessSocket(folders, commands, logger);
     stop.onReload(() => {
@@ -105,7 +122,7 @@ export class Running {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.databases.close(), this.#reloading]);
+    await Promise.all([this.databases.close(), this.directories.close(), this.#reloading]);
     await Promise.all([this.#socket?.close(), this.background.close()]);
   }
 
@@ -119,7 +136,9 @@ export class Running {
   async #readConfig(): Promise<Config> {
     const { configFile, shell } = this.#options;
     if (configFile !== undefined && isFile(configFile.file)) {
-      return await readConfigFile(configFile, shell);
+      const config = await readConfigFile(configFile, shell);
+      const isKnown = (file: string): boolean => this.databases.find(file) !== undefined;
+      return await withFound(config, { isKnown, examine: examineElsewhere });
     }
     throw new ReplicationError(
       'CONFIG_INVALID',
@@ -148,6 +167,7 @@ export class Running {
       logger,
     );
     for (const note of config.notes) logger.warn(note);
+    this.directories.update();
   }
 
   async #readURLs(path: string, urls: readonly string[]): Promise<DatabaseConfig> {
