@@ -115,6 +115,7 @@ const { ms, cpuMs, bytes, series } = await inFolder(async (folder) => {
   const server = await startHTTP({
     ...{
       addr: ':0',
+      databases: () => databases,
       config: { ...config, databases },
       replicator: { status },
       results,

@@ -56,6 +56,14 @@ export class Destinations implements AsyncDisposable {
     }
   }
 
+  /** Closes the connections that none of these uses. */
+  async retain(used: readonly DestinationConfig[]): Promise<void> {
+    const kept = new Set(used.map((wanted) => this.#find(wanted)));
+    const unused = this.#entries.filter((entry) => !kept.has(entry));
+    for (const entry of unused) this.#entries.splice(this.#entries.indexOf(entry), 1);
+    await closeAll(unused, this.#logger);
+  }
+
   async close(): Promise<void> {
     await closeAll(this.#entries.splice(0), this.#logger);
   }

@@ -7,6 +7,8 @@ import { ERROR_CODES, type ErrorCode } from '@sluice/core';
 import { EXIT_CODES } from '../src/exit-codes.ts';
 import { EXIT_OF_ERROR } from '../src/exit-of-error.ts';
 import { renderCommands } from './docs/commands.ts';
+import { JSON_SCHEMAS } from './docs/json-schemas.ts';
+import { JSON_SHAPES } from './docs/json-shapes.ts';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
@@ -36,6 +38,16 @@ test('sluice.schema.json matches the schemas', async () => {
   const file = `${ROOT}apps/cli/sluice.schema.json`;
   await expect(await renderJSONSchema()).toMatchFileSnapshot(file);
 });
+
+test.each(Object.entries(JSON_SCHEMAS))(
+  'the example of %s -json in docs/commands.md has the form that the command prints',
+  (command, schema) => {
+    const examples = [...(JSON_SHAPES[command] ?? '').matchAll(/```json\n([^]*?)\n```/g)];
+    expect(examples.length).toBeGreaterThan(0);
+    for (const [, text = ''] of examples)
+      expect(schema.safeParse(JSON.parse(text)).error).toBeUndefined();
+  },
+);
 
 const validateFile = new Ajv({ strict: false }).compile(
   JSON.parse(await renderJSONSchema()) as object,
@@ -77,6 +89,7 @@ test.each(blocks)('the example of docs/configuration.md is valid: %j', async (te
 test.each([
   'dbs: []',
   'dbs: [{ path: /d }]',
+  'dbs: [{ dir: /d, replica: { path: /b } }]',
   'dbs: [{ path: /d, replica: { path: /b, bucket: b } }]',
   'dbs: [{ path: /d, replica: { type: s3, bukcet: b } }]',
   'dbs: [{ path: /d, replica: { url: "s3://b/p", host: h } }]',
@@ -93,6 +106,7 @@ test.each([
   'dbs: [{ path: /d, replica: { url: "gs://b/p", credentials-file: /k } }]',
   'dbs: [{ path: /d, replica: { type: "@acme/sluice-http", retries: 5, any: { key: 1 } } }]',
   'dbs: [{ path: /d, replica: { type: sftp, host: h, user: u, password-file: /p, retention: 72h } }]',
+  'dbs: [{ dir: /d, pattern: "*.db", recursive: true, replica: { path: /b } }]',
   'region: r\nsync-interval: $EVERY\ndbs: [{ path: /d, truncate-page-n: $N, replica: { path: /b } }]',
 ])('an editor accepts %j', (text) => {
   expect(mistakesOf(text)).toEqual([]);

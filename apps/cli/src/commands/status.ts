@@ -23,6 +23,7 @@ import {
 } from '../status/describe.ts';
 import { describeLastDrill, describeNoDrill, readLastDrills } from '../status/drills.ts';
 import { describeScrub, readLastScrubs } from '../status/scrubs.ts';
+import { stoppedDatabases, withStopped } from '../status/stopped.ts';
 import { listHighest, type Listed } from '../status/listing.ts';
 import { readLocal } from '../status/local.ts';
 
@@ -34,11 +35,17 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
-  const rows = await interruptible((signal) =>
+  const found = await interruptible((signal) =>
     Promise.all(databases.map((database) => describe(database, connections, signal))),
   );
+  const rows = withStopped(found, await stoppedDatabases(args, shell, found));
   if (args.has('json')) printJSON(shell, rows);
   else print(rows, databases, shell);
+  const unreadable = argument === undefined ? (config.unreadable ?? []) : [];
+  for (const { dir, why } of unreadable) {
+    stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
+  }
+  if (unreadable.length > 0) return EXIT_CODES.behind;
   const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
   return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
 }

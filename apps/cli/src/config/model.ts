@@ -54,6 +54,21 @@ export interface DatabaseConfig {
   readonly drills: Readonly<Record<string, DrillSettings>>;
   /** Undefined if its destinations are not scrubbed in the background. */
   readonly scrub?: ScrubSettings | undefined;
+  /** The directory in which it was found; undefined if the configuration names the database itself. */
+  readonly directory?: string | undefined;
+}
+
+/** A directory whose databases are replicated. */
+export interface DirectoryConfig {
+  readonly dir: string;
+  readonly pattern: string;
+  readonly recursive: boolean;
+  /** Look for databases that appear or are removed later. */
+  readonly watch: boolean;
+  /** Where the staging folders are; undefined: next to the databases. */
+  readonly metaDir: string | undefined;
+  /** The settings of its databases. Its path is that of the directory, its destinations are the base paths. */
+  readonly template: DatabaseConfig;
 }
 
 export interface LogConfig {
@@ -65,7 +80,13 @@ export interface LogConfig {
 export interface Config {
   /** Path of the file, for messages. */
   readonly source: string;
+  /** Also those that were found in directories, if these were searched. */
   readonly databases: readonly DatabaseConfig[];
+  readonly directories: readonly DirectoryConfig[];
+  /** The items of `dbs`: databases, and the templates of directories. */
+  readonly items: readonly DatabaseConfig[];
+  /** Directories that could not be searched, and why. */
+  readonly unreadable?: readonly { readonly dir: string; readonly why: string }[] | undefined;
   readonly addr: string | undefined;
   readonly exec: string | undefined;
   readonly heartbeat?: HeartbeatSettings | undefined;

@@ -5,7 +5,6 @@
 
 import path from 'node:path';
 import { DATABASE_DEFAULTS, parseTimeOfDay, RETENTION_DEFAULTS } from '@sluice/core';
-import { expandHome } from '@sluice/core/backend';
 import { formatBytes, formatDuration, isMap } from '@sluice/core/config';
 import {
   boolean,
@@ -23,7 +22,9 @@ import {
 import { z } from 'zod';
 import { parseAddress } from '../http/address.ts';
 import { hasControlCharacter } from '../control-characters.ts';
+import { problemWithPath, SQLITE_SCHEME, toDatabasePath } from './fields/path.ts';
 import { problemWithCommand } from './fields/command-line.ts';
+import { DIRECTORY } from './fields/directory.ts';
 import { ENCRYPTION } from './fields/encryption.ts';
 import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
@@ -177,9 +178,6 @@ export const TOP = z.strictObject({
 
 export type TopSection = z.output<typeof TOP>;
 
-/** Litestream accepts and removes it. */
-const SQLITE_SCHEME = /^sqlite3?:\/\//;
-
 const databasePath = filePath('the database file; a leading sqlite:// is ignored', {
   example: '/data/other.db',
   check: (written) => problemWithPath(written.replace(SQLITE_SCHEME, '')),
@@ -187,6 +185,7 @@ const databasePath = filePath('the database file; a leading sqlite:// is ignored
 
 export const DATABASE = z.strictObject({
   path: databasePath,
+  ...DIRECTORY,
   'meta-path': filePath('the staging folder', {
     example: '/data/staging',
     defaultText: '.<name>-sluice next to the database',
@@ -298,20 +297,4 @@ export const REPLICA = z.strictObject({
 
 export type ReplicaSection = z.output<typeof REPLICA>;
 
-/** The absolute path, which identifies the database everywhere. */
-export function toDatabasePath(written: string): string {
-  return path.resolve(expandHome(written.replace(SQLITE_SCHEME, '')));
-}
-
-function problemWithPath(written: string): string | undefined {
-  if (hasControlCharacter(written)) {
-    return `${JSON.stringify(written)} contains a line break or another control character`;
-  }
-  if (/^~[^/]/.test(written)) {
-    return `${written}: only ~ and ~/… are expanded; write the full path`;
-  }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) return `${written} is a URL; write a path`;
-  return path.resolve(expandHome(written)) === path.resolve('/')
-    ? `${written} is the root of the file system`
-    : undefined;
-}
+export { toDatabasePath };

@@ -2,10 +2,11 @@
 
 import type { Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
-import type { Config } from '../config/model.ts';
+import type { Config, DatabaseConfig } from '../config/model.ts';
 import { pricesOf } from '../costing/prices.ts';
 import type { Destinations } from '../destinations.ts';
 import type { LastResultsReader } from '../status/last-results.ts';
+import type { Place } from './metrics/destinations.ts';
 import { CONTENT_TYPE, writeMetrics } from './metrics/metrics.ts';
 import type { Mount } from './mounts.ts';
 import { createRoutes } from './routes.ts';
@@ -14,6 +15,8 @@ import { serveHTTP, type HTTPServer } from './server.ts';
 export interface HTTPInput {
   readonly addr: string;
   readonly config: Config;
+  /** Those that are replicated now. */
+  readonly databases: () => readonly DatabaseConfig[];
   readonly replicator: Pick<Replicator, 'status'>;
   readonly results: Pick<LastResultsReader, 'read'>;
   readonly connections: Pick<Destinations, 'callsOf'>;
@@ -24,25 +27,24 @@ export interface HTTPInput {
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
   const { addr, config, replicator, results, connections, info, logger, mounts } = input;
-  const places = new Map(
-    config.databases.map(({ options, destinations }) => [
-      options.path,
-      new Map(
-        destinations.map((destination) => [
-          destination.name,
-          { calls: connections.callsOf(destination), prices: pricesOf(destination) },
-        ]),
-      ),
-    ]),
-  );
+  const places = new WeakMap<DatabaseConfig, Places>();
+  const placesOf = (database: DatabaseConfig): Places => {
+    const known = places.get(database) ?? toPlaces(database, connections);
+    places.set(database, known);
+    return known;
+  };
   const routes = createRoutes({
     status: () => replicator.status(),
     readResults: () => results.read(),
     metrics: (databases, last) => {
+      const configured = new Map(input.databases().map((each) => [each.options.path, each]));
       const body = writeMetrics({
         databases,
         results: last,
-        placeOf: (database, destination) => places.get(database)?.get(destination),
+        placeOf: (path, destination) => {
+          const database = configured.get(path);
+          return database === undefined ? undefined : placesOf(database).get(destination);
+        },
         process: { version: info.version, startedAt: info.startedAt.getTime() / 1_000 },
         now: Date.now(),
         names: config.litestreamNames === true ? 'also those of Litestream' : 'ours',
@@ -51,4 +53,16 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
     },
   });
   return await serveHTTP({ addr, routes, mounts, logger });
+}
+
+/** The destinations of a database, by name. */
+type Places = ReadonlyMap<string, Place>;
+
+function toPlaces({ destinations }: DatabaseConfig, connections: HTTPInput['connections']): Places {
+  return new Map(
+    destinations.map((destination) => [
+      destination.name,
+      { calls: connections.callsOf(destination), prices: pricesOf(destination) },
+    ]),
+  );
 }

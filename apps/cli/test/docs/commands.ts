@@ -1,5 +1,6 @@
 /** Builds docs/commands.md from the table of commands. */
 
+import { CONTROL_MORE } from './control.ts';
 import { JSON_SHAPES } from './json-shapes.ts';
 import { REPAIR_MORE } from './repair.ts';
 import type { CheckFeature } from '@sluice/core';
@@ -36,14 +37,15 @@ const CHECKED: readonly (readonly [CheckFeature, string])[] = [
 const MORE: Readonly<Record<string, string>> = {
   replicate: `Each destination has its own position and retries on its own; none waits for another.
 
-SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process after a last sync. Each destination stops when it has everything, or
+SIGINT, SIGTERM and SIGQUIT end the process after a last sync. SIGHUP has it [read its configuration again](#reload); with \`-once\`, or if it was
+started in a terminal, which has closed then, SIGHUP ends it like the others. Each destination stops when it has everything, or
 \`shutdown-sync-timeout\` after its first failure if nothing succeeded since. The exit code is 0 only if all destinations have
 everything, otherwise [3](errors.md#exit-codes); the log then names each destination that is behind, its TXID and the cause. A
 second signal exits at once. \`-once\` ends by the same rules. A copy of a signal within one second does not count as a second one,
 because supervisors may signal both the process and its group.
 
 \`-exec\` splits its command into words like a shell, but without variables and operators: for those write \`sh -c '…'\`.
-Every signal is passed on to the command once. When the command exits, Sluice does a last sync and exits with the same code. If Sluice
+Every signal is passed on to the command once, SIGHUP too: it ends a command that does not handle it. When the command exits, Sluice does a last sync and exits with the same code. If Sluice
 fails or receives a second signal, it also stops the command. It cannot react to SIGKILL: then a container stops the command, and so does
 systemd (by its default \`KillMode=control-group\`); elsewhere, stop the command before you start Sluice again. As process 1 of a
 container, Sluice runs under a small shell that collects the exit codes of orphaned processes.
@@ -116,6 +118,7 @@ TXIDs, so nothing is compared with the live database.
 With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on-a-schedule), the replicator drills on a schedule. The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`. The exit code is
 0 if all results are ok, [12](errors.md#exit-codes) if one failed, and 13 if none failed but one is inconclusive.`,
   repair: REPAIR_MORE,
+  ...CONTROL_MORE,
   ltx: `\`wal\` is its old name.`,
   migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
 download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination

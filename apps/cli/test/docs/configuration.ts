@@ -82,6 +82,30 @@ traffic of all files. \`replicate -once\` does not scrub.`,
     renderKeys(flatten(DATABASE)),
     renderWords((word) => word.scope === 'database'),
     `Sluice waits for databases that are missing or empty. It switches databases to WAL mode if necessary, and logs that.`,
+    '### Directories',
+    `With \`dir\` and \`pattern\` instead of \`path\`, each database of a folder is replicated, for example one for each tenant:
+
+\`\`\`yaml
+dbs:
+  - dir: /data/tenants
+    pattern: '*.db'
+    recursive: true
+    replica:
+      url: s3://bucket/tenants
+\`\`\`
+
+The database \`/data/tenants/eu/a.db\` is sent to \`s3://bucket/tenants/eu/a.db\`, as in Litestream, with the settings of the entry. The pattern is compared
+with the name of a file; files that are not SQLite databases are named once in the log and left alone, as are warm copies; symbolic links are
+not followed, and a second hard link of a database is left alone. An entry with \`path\` for a file in the folder has precedence. Base paths must not be inside one another, or inside the
+folder, so that two databases never share a destination; a folder or file called \`ltx\`, \`generations\` or \`000…\` is refused for the same reason.
+
+With \`watch\` (the default), databases that appear are replicated within seconds. One that is removed gets a last sync, and its replica stays. A renamed database
+is a new one: the replica under the old name stays as it is, and the new name gets a full snapshot. A new file under an old name continues the replica of this
+name with a full snapshot. If the folder cannot be read, or another volume is mounted there, the databases stay as they are. A folder without databases is
+no error; with \`watch: false\` one that does not exist is. At most 16 databases are opened at a time.
+
+[\`sluice restore /data/tenants/eu/a.db\`](commands.md#restore) finds the replica by the path, also if neither the file nor the folder exists, and so do the other commands that take
+a database. \`restore-if-db-not-exists\` cannot be used, because a missing database has no name.`,
     '## Destinations (`replicas`, or one `replica`)',
     renderKeys(flatten(REPLICA)),
     renderWords((word) => word.scope === 'replica' && word.of === undefined),

@@ -97,9 +97,9 @@ const SECRETS: Readonly<Record<string, string>> = {
 /** 32 bytes in base64. */
 const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 
-/** The whole configuration except its notes, as text. */
+/** The whole configuration except its notes, each database once, as text. */
 export function effectOf(read: Config): string {
-  const { notes: _, ...config } = read;
+  const { notes: _, items: _1, ...config } = read;
   return revealed(config);
 }
 
