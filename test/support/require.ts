@@ -19,6 +19,9 @@ const FILES = {
   'fake-gcs-server': 'bin/fake-gcs-server',
   toxiproxy: 'toxiproxy/server',
   rclone: 'bin/rclone',
+  helm: 'bin/helm',
+  kamal: 'kamal/kamal/__main__.py',
+  'kubernetes-schemas': 'kubernetes/kubernetes_validate/__init__.py',
   age: 'bin/age',
   'litestream-0.5.18': 'bin/litestream',
   'litestream-0.5.17': 'ls05/bin/litestream',
@@ -29,6 +32,9 @@ const FILES = {
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
+  'systemd-analyze': '/usr/bin/systemd-analyze',
+  'systemd-notify': '/usr/bin/systemd-notify',
+  python3: '/usr/bin/python3',
 } as const;
 
 export type Tool = keyof typeof FILES;

@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Shell {
   readonly environment: Environment;
+  /** Only if a person can answer questions there. */
+  readonly terminal?: NodeJS.ReadableStream | undefined;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
   /** Values that must not be printed; the list grows as the configuration is read. */

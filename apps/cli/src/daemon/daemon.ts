@@ -13,7 +13,13 @@
  */
 
 import fs from 'node:fs';
-import { dropRepeats, replicate, type ReplicaTarget, type Replicator } from '@sluice/core';
+import {
+  dropRepeats,
+  replicate,
+  type DatabaseStatus,
+  type ReplicaTarget,
+  type Replicator,
+} from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
@@ -33,6 +39,7 @@ import type { BackgroundDrills } from './drills.ts';
 import { handleEscapedErrors } from './escaped-errors.ts';
 import { announce } from './announce.ts';
 import { controlCommands } from './control-commands.ts';
+import { notifyServiceManager, type ServiceNotifier } from './notify.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import { restoreMissing } from './restore-missing.ts';
 import { Stop } from './stop.ts';
@@ -114,13 +121,17 @@ async function replicateUntilEnd(
     },
     onCrash: crash.reject,
   });
+  let notifier: ServiceNotifier | undefined;
   let metrics: MetricsServer | undefined;
   let child: RunningChild | undefined;
   let drills: BackgroundDrills | undefined;
   let scrubs: BackgroundScrubs | undefined;
   try {
+    const status = (): readonly DatabaseStatus[] => replicator.status();
+    notifier = notifyServiceManager({ shell, status, stop: stop.signal, logger });
     metrics = await startMetrics(config, replicator, logger);
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
+    if (interrupted === 0) notifier?.restored();
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
@@ -133,6 +144,7 @@ async function replicateUntilEnd(
       mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
+    notifier?.lastSync();
     await Promise.all([drills?.close(), scrubs?.close()]);
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
   } catch (error) {
@@ -147,6 +159,7 @@ async function replicateUntilEnd(
     await metrics?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
     if (closed === 'hangs') noteHangingThread();
+    await notifier?.close();
   }
 }
 

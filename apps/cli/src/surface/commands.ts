@@ -6,6 +6,7 @@
 import { flag, type Command, type Flag } from './command.ts';
 import { CONFIG, JSON_FLAG, LEVEL, NO_EXPAND, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
 import { CONTROL } from './control.ts';
+import { INIT } from './init.ts';
 import { KEYS } from './keys.ts';
 import { PROMOTE } from './promote.ts';
 import { PROOFS } from './proofs.ts';
@@ -130,21 +131,7 @@ export const COMMANDS: readonly Command[] = [
   ...PROOFS,
   REPAIR,
   ...KEYS,
-  {
-    name: 'init',
-    usage: 'init [flags] [DB URL [URL…]]',
-    help: 'write a first configuration, for the given database and destinations',
-    knownBy: 'ours',
-    support: WORKS,
-    flags: [
-      flag('o', 'output file; default sluice.yml; it must not exist', { value: 'PATH', ...OURS }),
-      flag('json', 'print JSON', OURS),
-    ],
-    examples: [
-      'sluice init',
-      'sluice init /data/app.db s3://bucket/app.db file:///mnt/backup/app.db',
-    ],
-  },
+  INIT,
   {
     name: 'migrate',
     usage: 'migrate [flags]',

@@ -185,7 +185,8 @@ be deleted.
    "next":"replication works without it; make sure that only one replicator writes to this path"}],
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
-  init: `The absolute path of the file: \`{"file":"/srv/sluice.yml"}\`.`,
+  init: `The absolute paths of the configuration and of all files:
+\`{"file":"/srv/sluice.yml","files":["/srv/sluice.yml","/srv/sluice.service"]}\`.`,
   migrate: `\`becomes\` is null for a key that is left out. \`written\` is false with \`-dry-run\`, which adds the file as \`text\`, and
 after a failed check; then \`ok\`, \`code\` and \`message\` of a destination say why. \`restored_ms\` comes with \`-restore-check\`.
 
