@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { packAll } from '../scripts/pack-all.mjs';
 import { ROOT, setUp } from '../scripts/set-up.mjs';
 import { OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
 
@@ -15,7 +16,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-packed-'));
 const tests = [];
 
 try {
-  const packages = pack();
+  const packages = packAll(folder, env);
   for (const name of Object.keys(packages))
     note(`${name} has no workspace ranges`, isPublishable(packages[name]));
   install(packages);
@@ -42,23 +43,6 @@ try {
   fs.rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = tests.every(({ passed }) => passed) ? 0 : 1;
-
-/** Returns the tarballs by package name. */
-function pack() {
-  const tarballs = {};
-  for (const parent of ['packages', 'apps']) {
-    for (const name of fs.readdirSync(path.join(ROOT, parent))) {
-      const source = path.join(ROOT, parent, name);
-      const manifest = JSON.parse(fs.readFileSync(path.join(source, 'package.json'), 'utf8'));
-      // Packs with npm, which does not replace workspace ranges: prepack must have done it.
-      const [{ filename }] = JSON.parse(
-        must('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], source),
-      );
-      tarballs[manifest.name] = `file:${path.join(folder, filename)}`;
-    }
-  }
-  return tarballs;
-}
 
 function isPublishable(tarball) {
   const manifest = must(

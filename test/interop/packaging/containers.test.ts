@@ -100,6 +100,26 @@ describeWith(['kamal', 'python3'], 'the accessory of sluice init', () => {
   });
 });
 
+describeWith(['hadolint'], 'packaging/Dockerfile', () => {
+  const file = path.join(ROOT, 'packaging', 'Dockerfile');
+  const text = fs.readFileSync(file, 'utf8');
+
+  test('hadolint finds nothing', () => {
+    const { status, stdout } = hadolint(file);
+    expect([status, stdout]).toEqual([0, '']);
+    const wrong = path.join(temporaryFolder('docker'), 'Dockerfile');
+    fs.writeFileSync(wrong, text.replace('WORKDIR /src', 'WORKDIR src'));
+    expect(hadolint(wrong).stdout).toContain('DL3000');
+  });
+
+  test('the image runs as a user without rights, and ends by the signal that starts a last sync', () => {
+    const image = text.slice(text.lastIndexOf('\nFROM '));
+    expect(/^USER (\d+):/m.exec(image)?.[1]).toBe('1000');
+    expect(image).toMatch(/^STOPSIGNAL SIGTERM$/m);
+    expect(image).toMatch(/^ENTRYPOINT \["sluice"\]$/m); // without a shell, which would keep the signal
+  });
+});
+
 test('the Compose file of sluice init is valid, and gives the last sync its time', async () => {
   const { text } = await init(['-compose', ...WORDS]);
   const compose = parse(text('sluice.compose.yml')) as {
@@ -155,6 +175,10 @@ function helm(words: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(needTool('helm'), words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`helm ${words.join(' ')}: ${stdout}${stderr}`);
   return stdout;
+}
+
+function hadolint(file: string): { status: number | null; stdout: string } {
+  return spawnSync(needTool('hadolint'), ['--no-color', file], { encoding: 'utf8' });
 }
 
 /** Without a network: it reads only the configuration. */

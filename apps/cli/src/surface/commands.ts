@@ -6,12 +6,12 @@
 import { flag, type Command, type Flag } from './command.ts';
 import { CONFIG, JSON_FLAG, LEVEL, NO_EXPAND, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
 import { CONTROL } from './control.ts';
-import { INIT } from './init.ts';
 import { KEYS } from './keys.ts';
 import { PROMOTE } from './promote.ts';
 import { PROOFS } from './proofs.ts';
 import { REFUSED_COMMANDS } from './refused.ts';
 import { REPAIR } from './repair.ts';
+import { COMPLETION, DIAGNOSE, INIT, VERSION, WATCH } from './support-commands.ts';
 import { notYet, noted, refused, WORKS, type KnownBy } from '../support.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -207,8 +207,9 @@ export const COMMANDS: readonly Command[] = [
     help: 'show the state of each database and destination; works without a running replicator',
     knownBy: '0.5',
     support: WORKS,
-    flags: [CONFIG, NO_EXPAND, JSON_FLAG],
+    flags: [CONFIG, NO_EXPAND, JSON_FLAG, WATCH],
     argumentsMax: 1,
+    examples: ['sluice status', 'sluice status -watch=30s /data/app.db'],
   },
   {
     name: 'check',
@@ -223,18 +224,9 @@ export const COMMANDS: readonly Command[] = [
       'sluice check s3://bucket/app.db?region=eu-central-1',
     ],
   },
-  {
-    name: 'version',
-    usage: 'version [flags]',
-    help: 'print the version',
-    knownBy: 'both',
-    support: WORKS,
-    flags: [
-      flag('verbose', 'also print the versions of Node and SQLite', { knownBy: '0.5' }),
-      flag('json', 'print JSON', OURS),
-    ],
-    argumentsMax: 0,
-  },
+  VERSION,
+  DIAGNOSE,
+  COMPLETION,
   ...CONTROL,
   ...REFUSED_COMMANDS,
 ];
