@@ -1,11 +1,12 @@
 // Tests the packages as users get them: packs them, installs them with npm into an empty folder, and runs them with
-// the oldest supported Node, the pinned one, and the newest one.
+// the oldest supported Node, the pinned one, and the newest one; then as a single executable file.
 //   node .ci/packed.mjs OUT.json       writes { tests: [{ name, passed }] } for summary.mjs
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { buildExecutable } from '../scripts/build-executable.mjs';
 import { packAll } from '../scripts/pack-all.mjs';
 import { ROOT, setUp } from '../scripts/set-up.mjs';
 import { NEWEST_NODE, OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
@@ -40,6 +41,12 @@ try {
     }
     attempt(`${version}: the command line tool replicates and restores`, node, [scenario()]);
   }
+  const program = path.join(folder, 'sluice-executable');
+  const modules = path.join(folder, 'node_modules');
+  buildExecutable({ modules, node: nodeOf('node-newest'), out: program });
+  env.SLUICE_CACHE = path.join(folder, 'cache');
+  env.SLUICE_PROGRAM = program;
+  attempt('the single-file executable replicates, restores and drills', pinnedNode, [scenario()]);
 } finally {
   fs.writeFileSync(out, JSON.stringify({ tests }));
   fs.rmSync(folder, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '@sluice/core';
 import { usageError, type Arguments } from '../args.ts';
@@ -140,8 +141,9 @@ function accountFor(database: string, args: Arguments): Account {
   throw usageError(args.command, `-user ${user}: there is no such user here; write UID:GID`);
 }
 
-/** As this process was started, without what was set up for it, such as npx. */
+/** How this tool is installed: packages, or a single executable file. */
 function programOf(): string[] {
+  if (isSea()) return [process.execPath];
   const main = new URL(`../main${path.extname(import.meta.url)}`, import.meta.url);
   return [process.execPath, fileURLToPath(main)];
 }

@@ -15,6 +15,8 @@ export function renderUnit({ config, database, folders, account, program }: Depl
     [...folders, config].some((file) => roots.some((root) => `${file}/`.startsWith(`${root}/`)));
   const command = [...program, 'replicate', '-config', config].map(quote).join(' ');
   const { usage, fenced } = EXIT_CODES;
+  // A single executable file unpacks itself there.
+  const cache = program.length === 1 ? 'CacheDirectory=sluice\n' : '';
   return `# Sluice for ${database}
 # Install it with: cp sluice.service /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --now sluice
 # Credentials: lines such as AWS_ACCESS_KEY_ID=… in /etc/sluice.env, readable for root only.
@@ -31,6 +33,7 @@ NotifyAccess=all
 WatchdogSec=${WATCHDOG_SECONDS}
 ExecStart=${command}
 EnvironmentFile=-/etc/sluice.env
+${cache}\
 Restart=always
 RestartSec=5
 # A wrong configuration, and a replica that belongs to another replicator, need a person.
