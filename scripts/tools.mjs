@@ -88,6 +88,7 @@ const DOWNLOADED = [
 const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
+  apt('strace', '/usr/bin/strace', 'strace'),
   apt('systemd', '/usr/bin/systemd-analyze', 'systemd'),
   apt('zsh', '/usr/bin/zsh', 'zsh'),
   apt('fish', '/usr/bin/fish', 'fish'),

@@ -35,6 +35,7 @@ const FILES = {
   bash: '/bin/bash',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
+  strace: '/usr/bin/strace',
   'systemd-analyze': '/usr/bin/systemd-analyze',
   'systemd-notify': '/usr/bin/systemd-notify',
   zsh: '/usr/bin/zsh',

@@ -71,6 +71,8 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
+# SQLite gives the files beside a database the owner of the database.
+SystemCallFilter=@chown
 SystemCallErrorNumber=EPERM
 # Not MemoryDenyWriteExecute: V8 compiles JavaScript to machine code.
 
