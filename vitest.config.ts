@@ -3,7 +3,7 @@
  *   unit         packages and the CLI, one part at a time
  *   conformance  every backend against one suite; against real servers where they are installed
  *   system       the rest of test/: the demo, the simulation, the test servers, packages put together
- *   interop      Litestream's own binaries (scripts/tools.mjs installs them)
+ *   interop      other programs: Litestream, systemd, Helm, shells (scripts/tools.mjs installs them)
  *   recovery     processes killed at random moments; after the rest, because some of them measure time
  *   outsider     the packages as npm packs them, installed; in CI only, since it takes minutes
  * `npm test` runs all others. Where a server or a rival is absent, its tests are skipped with the

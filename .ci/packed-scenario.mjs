@@ -1,5 +1,5 @@
 // Run by packed.mjs next to an installed `sluice`: replicates a database to two folders, and restores it from each.
-// Uses nothing from the repository.
+// Uses nothing from the repository. SLUICE_PROGRAM may name an executable to use instead.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -10,7 +10,9 @@ import Database from 'better-sqlite3';
 
 const CLI = path.join(import.meta.dirname, 'node_modules', 'sluice', 'dist', 'main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-scenario-'));
-const sluice = (...args) => execFileSync(process.execPath, [CLI, ...args], { encoding: 'utf8' });
+const program = process.env.SLUICE_PROGRAM;
+const [file, ...words] = program === undefined ? [process.execPath, CLI] : [program];
+const sluice = (...args) => execFileSync(file, [...words, ...args], { encoding: 'utf8' });
 
 try {
   const source = path.join(folder, 'app.db');
@@ -32,6 +34,8 @@ try {
     assert.equal(restored.pragma('integrity_check', { simple: true }), 'ok');
     assert.deepEqual(restored.prepare('select * from t').all(), expected);
     restored.close();
+    // In a process of its own.
+    assert.match(sluice('drill', `file://${backup}`), /quick_check is ok/);
   }
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });

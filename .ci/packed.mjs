@@ -1,25 +1,29 @@
 // Tests the packages as users get them: packs them, installs them with npm into an empty folder, and runs them with
-// the oldest supported Node and with the pinned one.
+// the oldest supported Node, the pinned one, and the newest one; then as a single executable file.
 //   node .ci/packed.mjs OUT.json       writes { tests: [{ name, passed }] } for summary.mjs
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { buildExecutable } from '../scripts/build-executable.mjs';
+import { packAll } from '../scripts/pack-all.mjs';
 import { ROOT, setUp } from '../scripts/set-up.mjs';
-import { OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
+import { NEWEST_NODE, OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
 
-const { node: newestNode, env } = setUp();
+const { node: pinnedNode, env } = setUp();
+/** Names under which the other versions of Node are installed. */
+const OTHERS = { 'node-oldest': OLDEST_NODE, 'node-newest': NEWEST_NODE };
 const out = path.resolve(process.argv[2]);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-packed-'));
 const tests = [];
 
 try {
-  const packages = pack();
+  const packages = packAll(folder, env);
   for (const name of Object.keys(packages))
     note(`${name} has no workspace ranges`, isPublishable(packages[name]));
   install(packages);
-  for (const node of [oldestNode(), newestNode]) {
+  for (const node of [nodeOf('node-oldest'), pinnedNode, nodeOf('node-newest')]) {
     const version = must(node, ['--version'], folder).trim();
     for (const name of Object.keys(packages)) {
       for (const entry of entriesOf(name)) {
@@ -37,28 +41,17 @@ try {
     }
     attempt(`${version}: the command line tool replicates and restores`, node, [scenario()]);
   }
+  const program = path.join(folder, 'sluice-executable');
+  const modules = path.join(folder, 'node_modules');
+  buildExecutable({ modules, node: nodeOf('node-newest'), out: program });
+  env.SLUICE_CACHE = path.join(folder, 'cache');
+  env.SLUICE_PROGRAM = program;
+  attempt('the single-file executable replicates, restores and drills', pinnedNode, [scenario()]);
 } finally {
   fs.writeFileSync(out, JSON.stringify({ tests }));
   fs.rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = tests.every(({ passed }) => passed) ? 0 : 1;
-
-/** Returns the tarballs by package name. */
-function pack() {
-  const tarballs = {};
-  for (const parent of ['packages', 'apps']) {
-    for (const name of fs.readdirSync(path.join(ROOT, parent))) {
-      const source = path.join(ROOT, parent, name);
-      const manifest = JSON.parse(fs.readFileSync(path.join(source, 'package.json'), 'utf8'));
-      // Packs with npm, which does not replace workspace ranges: prepack must have done it.
-      const [{ filename }] = JSON.parse(
-        must('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], source),
-      );
-      tarballs[manifest.name] = `file:${path.join(folder, filename)}`;
-    }
-  }
-  return tarballs;
-}
 
 function isPublishable(tarball) {
   const manifest = must(
@@ -70,15 +63,20 @@ function isPublishable(tarball) {
 }
 
 function install(packages) {
-  const runtime = { [runtimePackage().name]: OLDEST_NODE };
+  const runtime = Object.fromEntries(
+    Object.entries(OTHERS).map(([name, version]) => [
+      name,
+      `npm:${runtimePackage().name}@${version}`,
+    ]),
+  );
   const manifest = { private: true, dependencies: { ...packages, ...runtime } };
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
   // Our packages must not need install scripts.
   must('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
 }
 
-function oldestNode() {
-  return path.join(folder, 'node_modules', runtimePackage().name, 'bin', 'node');
+function nodeOf(name) {
+  return path.join(folder, 'node_modules', name, 'bin', 'node');
 }
 
 function entriesOf(name) {

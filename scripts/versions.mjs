@@ -5,6 +5,9 @@ export const PNPM_VERSION = '12.21.0';
 /** The oldest Node that the built packages are tested with (.ci/run). */
 export const OLDEST_NODE = '22.23.3';
 
+/** The newest Node that they are tested with. */
+export const NEWEST_NODE = '26.12.1';
+
 /**
  * npm packages with Node for each platform, without an install script: 24.21.0 if npm has it, otherwise the newest
  * 24 or 22.

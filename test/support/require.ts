@@ -19,6 +19,11 @@ const FILES = {
   'fake-gcs-server': 'bin/fake-gcs-server',
   toxiproxy: 'toxiproxy/server',
   rclone: 'bin/rclone',
+  'github-schemas': 'github/check_jsonschema/__init__.py',
+  hadolint: 'hadolint/bin/hadolint',
+  helm: 'bin/helm',
+  kamal: 'kamal/kamal/__main__.py',
+  'kubernetes-schemas': 'kubernetes/kubernetes_validate/__init__.py',
   age: 'bin/age',
   'litestream-0.5.18': 'bin/litestream',
   'litestream-0.5.17': 'ls05/bin/litestream',
@@ -28,8 +33,16 @@ const FILES = {
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
   promtool: '/usr/bin/promtool',
+  bash: '/bin/bash',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
+  strace: '/usr/bin/strace',
+  'systemd-analyze': '/usr/bin/systemd-analyze',
+  'systemd-notify': '/usr/bin/systemd-notify',
+  zsh: '/usr/bin/zsh',
+  fish: '/usr/bin/fish',
+  mandoc: '/usr/bin/mandoc',
+  python3: '/usr/bin/python3',
 } as const;
 
 export type Tool = keyof typeof FILES;

@@ -26,6 +26,9 @@ process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
 process.stderr.on('error', () => undefined);
 process.exitCode = await runCLI(words, {
   environment: process.env,
+  get terminal() {
+    return process.stdin.isTTY && process.stdout.isTTY ? process.stdin : undefined;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   secrets: new Secrets(),

@@ -42,6 +42,8 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   reload: () => import('./commands/reload.ts'),
   status: () => import('./commands/status.ts'),
   version: () => import('./commands/version.ts'),
+  diagnose: () => import('./commands/diagnose.ts'),
+  completion: () => import('./commands/completion.ts'),
 };
 
 export async function runCommand(

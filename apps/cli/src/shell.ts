@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Shell {
   readonly environment: Environment;
+  /** Only if a person can answer questions there. */
+  readonly terminal?: NodeJS.ReadableStream | undefined;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
   /** Values that must not be printed; the list grows as the configuration is read. */
@@ -30,11 +32,16 @@ export function printTable(
   shell: Shell,
   head: readonly string[],
   rows: readonly (readonly string[])[],
+  /** Adds a color to a padded cell. */
+  paint: (cell: string, column: number, row: number) => string = (cell) => cell,
 ): void {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  for (const row of all) {
-    const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+  for (const [index, row] of all.entries()) {
+    const cells = row.map((cell, column) => {
+      const padded = cell.padEnd(widths[column] ?? 0);
+      return index === 0 ? padded : paint(padded, column, index - 1);
+    });
     shell.stdout.write(`${cells.join('  ').trimEnd()}\n`);
   }
 }

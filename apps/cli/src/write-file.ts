@@ -1,4 +1,4 @@
-/** Writes small files that only their owner can read: a configuration, a secret. */
+/** Writes small files that, by default, only their owner can read: a configuration, a secret. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,20 +11,25 @@ const FILE_MODE = 0o600;
  * Writes the whole file, or leaves nothing. Throws system errors: EEXIST if the file exists and must not be
  * replaced.
  */
-export function writeTextFile(file: string, text: string, ifExists: 'refuse' | 'replace'): void {
+export function writeTextFile(
+  file: string,
+  text: string,
+  ifExists: 'refuse' | 'replace',
+  mode: number = FILE_MODE,
+): void {
   if (ifExists === 'refuse') {
-    create(file, text);
+    create(file, text, mode);
     return;
   }
   const temporary = `${file}.tmp`;
   fs.rmSync(temporary, { force: true }); // of an interrupted run
-  create(temporary, text);
+  create(temporary, text, mode);
   fs.renameSync(temporary, file);
   syncFolder(path.dirname(file));
 }
 
-function create(file: string, text: string): void {
-  const descriptor = fs.openSync(file, 'wx', FILE_MODE);
+function create(file: string, text: string, mode: number): void {
+  const descriptor = fs.openSync(file, 'wx', mode);
   try {
     writeFullySync(descriptor, Buffer.from(text));
     fs.fsyncSync(descriptor);

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '@sluice/core';
 import { EXIT_CODES } from '../src/exit-codes.ts';
+import { renderManual } from '../src/packaging/manual.ts';
+import { COMMANDS } from '../src/surface/commands.ts';
+import { VARIABLES } from '../src/surface/environment.ts';
 import { EXIT_OF_ERROR } from '../src/exit-of-error.ts';
 import { renderCommands } from './docs/commands.ts';
 import { JSON_SCHEMAS } from './docs/json-schemas.ts';
@@ -25,6 +28,11 @@ test('docs/commands.md matches the table of commands', async () => {
 
 test('docs/metrics.md matches the families of metrics', async () => {
   await expect(renderMetrics()).toMatchFileSnapshot(`${ROOT}docs/metrics.md`);
+});
+
+test('the manual page matches the tables of commands and variables', async () => {
+  const file = `${ROOT}apps/cli/man/sluice.1`;
+  await expect(renderManual(COMMANDS, VARIABLES)).toMatchFileSnapshot(file);
 });
 
 test('docs/configuration.md matches the schemas and the table of variables', async () => {

@@ -1,44 +1,186 @@
-/** sluice init: writes a first sluice.yml, for the given database and URLs or with placeholders. */
+/** sluice init: writes a first sluice.yml, and files that run Sluice as a service, for the given database and URLs, the answers on a terminal, or with placeholders. */
 
+import fs from 'node:fs';
 import path from 'node:path';
+import { isSea } from 'node:sea';
+import { fileURLToPath } from 'node:url';
 import { messageOf } from '@sluice/core';
 import { usageError, type Arguments } from '../args.ts';
+import type { DestinationConfig } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
-import { SCHEMA_URL } from '../config/schema-url.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { renderCompose } from '../packaging/compose.ts';
+import { renderConfiguration } from '../packaging/configuration.ts';
+import {
+  credentialsOf,
+  DEFAULT_ACCOUNT,
+  foldersOf,
+  ownerOf,
+  parseAccount,
+  type Account,
+  type Deployment,
+} from '../packaging/deployment.ts';
+import { renderKamal } from '../packaging/kamal.ts';
+import { renderKubernetes } from '../packaging/kubernetes.ts';
+import { ask, type Answers } from '../packaging/questions.ts';
+import { renderUnit } from '../packaging/systemd.ts';
 import { printJSON, type Shell } from '../shell.ts';
+import { readVersion } from '../version.ts';
 import { writeTextFile } from '../write-file.ts';
 
-const PLACEHOLDERS = { database: '/data/app.db', url: 'file:///mnt/backup/app.db' };
+const PLACEHOLDERS = { database: '/data/app.db', urls: ['file:///mnt/backup/app.db'], kinds: [] };
+const READABLE = 0o644;
+const PRIVATE = 0o600;
+
+interface Kind {
+  readonly file: string;
+  readonly render: (deployment: Deployment) => string;
+  readonly mode: number;
+}
+
+/** By the name of the flag. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  systemd: { file: 'sluice.service', render: renderUnit, mode: READABLE },
+  compose: { file: 'sluice.compose.yml', render: renderCompose, mode: READABLE },
+  // It contains the configuration.
+  k8s: { file: 'sluice.k8s.yaml', render: renderKubernetes, mode: PRIVATE },
+  kamal: { file: 'sluice.kamal.yml', render: renderKamal, mode: READABLE },
+};
+
+interface OutputFile {
+  readonly file: string;
+  readonly text: string;
+  readonly mode: number;
+}
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const config = args.text('o') ?? 'sluice.yml';
+  const answers = await answersFor(args, shell);
+  const files = await render(answers, path.resolve(config), args, shell);
+  write(files, args);
+  const names = files.map(({ file }) => file);
+  const shown = [
+    config,
+    ...names.slice(1).map((file) => path.join(path.dirname(config), path.basename(file))),
+  ];
+  if (args.has('json')) printJSON(shell, { file: names[0], files: names });
+  else
+    shell.stdout.write(
+      `${listOf(shown)} ${shown.length === 1 ? 'was' : 'were'} written. ${nextSteps(config)}\n`,
+    );
+  return EXIT_CODES.ok;
+}
+
+async function answersFor(args: Arguments, shell: Shell): Promise<Answers> {
+  const { terminal: input, stdout: output, environment, secrets } = shell;
   const [given, ...urls] = args.positionals;
-  if (given !== undefined && urls.length === 0) {
+  const kinds = Object.keys(KINDS);
+  if (given === undefined) {
+    if (input === undefined || args.has('json')) return PLACEHOLDERS;
+    const checkURL = (database: string, url: string): Promise<unknown> =>
+      readCommandLine(path.resolve(database), [url], { environment, secrets });
+    const answers = await ask({ input, output }, { kinds, checkURL });
+    if (answers === undefined) throw usageError(args.command, 'no answer: nothing was written');
+    return answers;
+  }
+  if (urls.length === 0) {
     throw usageError(args.command, `no destination: write "sluice init ${given} URL"`);
   }
-  const file = args.text('o') ?? 'sluice.yml';
-  let text = render(PLACEHOLDERS.database, [PLACEHOLDERS.url]);
-  if (given !== undefined) {
-    const database = path.resolve(given);
-    const { environment, secrets } = shell;
-    // CONFIG_INVALID for a URL that a configuration would not accept.
-    await readCommandLine(database, urls, { environment, secrets });
-    text = render(database, urls);
+  return { database: given, urls, kinds: [] };
+}
+
+/** The configuration comes first. CONFIG_INVALID for a URL that a configuration would not accept. */
+async function render(
+  { database: given, urls, kinds }: Answers,
+  config: string,
+  args: Arguments,
+  { environment, secrets }: Shell,
+): Promise<OutputFile[]> {
+  const database = path.resolve(given);
+  const read = await readCommandLine(database, urls, { environment, secrets });
+  const destinations = read.databases.flatMap((each) => each.destinations);
+  const configText = renderConfiguration(database, urls);
+  const chosen = Object.entries(KINDS).filter(([kind]) => kinds.includes(kind) || args.has(kind));
+  const files = [{ file: config, text: configText, mode: PRIVATE }];
+  if (chosen.length === 0) return files;
+  const deployment = await deploymentOf({ database, config, configText, destinations }, args);
+  const others = chosen.map(([, { file, render, mode }]) => ({
+    file: path.join(path.dirname(config), file),
+    text: render(deployment),
+    mode,
+  }));
+  return [...files, ...others];
+}
+
+interface Known {
+  readonly database: string;
+  readonly config: string;
+  readonly configText: string;
+  readonly destinations: readonly DestinationConfig[];
+}
+
+async function deploymentOf(
+  { destinations, ...known }: Known,
+  args: Arguments,
+): Promise<Deployment> {
+  return {
+    ...known,
+    folders: foldersOf(known.database, destinations),
+    credentials: credentialsOf(destinations),
+    account: accountFor(known.database, args),
+    image: args.text('image') ?? `sluice:${await readVersion()}`,
+    program: programOf(),
+  };
+}
+
+function accountFor(database: string, args: Arguments): Account {
+  const user = args.text('user');
+  if (user === undefined) return ownerOf(database) ?? DEFAULT_ACCOUNT;
+  const account = parseAccount(user);
+  if (account !== undefined) return account;
+  throw usageError(args.command, `-user ${user}: there is no such user here; write UID:GID`);
+}
+
+/** How this tool is installed: packages, or a single executable file. */
+function programOf(): string[] {
+  if (isSea()) return [process.execPath];
+  const main = new URL(`../main${path.extname(import.meta.url)}`, import.meta.url);
+  return [process.execPath, fileURLToPath(main)];
+}
+
+function write(files: readonly OutputFile[], args: Arguments): void {
+  const ifExists = args.has('force') ? 'replace' : 'refuse';
+  const existing = files.find(({ file }) => ifExists === 'refuse' && fs.existsSync(file));
+  // Before anything is written.
+  if (existing !== undefined) throw cannotWrite(existing.file, new ExistsError(), args);
+  for (const { file, text, mode } of files) {
+    try {
+      writeTextFile(file, text, ifExists, mode);
+    } catch (error) {
+      throw cannotWrite(file, error, args);
+    }
   }
-  try {
-    writeTextFile(file, text, 'refuse');
-  } catch (error) {
-    throw usageError(args.command, `write ${file}: ${hintOf(error)}`);
-  }
-  if (args.has('json')) printJSON(shell, { file: path.resolve(file) });
-  else shell.stdout.write(`${file} was written. ${nextSteps(file)}\n`);
-  return EXIT_CODES.ok;
+}
+
+class ExistsError extends Error {
+  readonly code = 'EEXIST';
+}
+
+function cannotWrite(file: string, error: unknown, args: Arguments): Error {
+  return usageError(args.command, `write ${file}: ${hintOf(error)}`);
 }
 
 function hintOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'EEXIST') return 'it exists already; edit it, or choose another file with -o';
+  if (code === 'EEXIST') {
+    return 'it exists already; edit it, choose another file with -o, or replace it with -force';
+  }
   return `${messageOf(error)}; choose another file with -o`;
+}
+
+function listOf(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
 }
 
 function nextSteps(file: string): string {
@@ -47,24 +189,4 @@ function nextSteps(file: string): string {
     (name) => `"sluice ${name}${config}"`,
   );
   return `Edit it, then run ${commands.slice(0, -1).join(', ')} and ${commands.at(-1)}`;
-}
-
-function render(database: string, urls: readonly string[]): string {
-  return `# yaml-language-server: $schema=${SCHEMA_URL}
-# All keys: docs/configuration.md. Credentials come from the environment, for example
-# AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
-dbs:
-  - path: ${quote(database)}
-    replicas:
-${urls.map((url) => `      - url: ${quote(url)}\n`).join('')}\
-      # - url: s3://my-bucket/app.db?region=eu-west-1
-`;
-}
-
-/** A YAML string in which "$" does not start a variable. */
-function quote(text: string): string {
-  const escaped = text.replaceAll('$', '$$$$');
-  return /^[\w/.:?=&@%+-]+$/.test(escaped) && !escaped.endsWith(':')
-    ? escaped
-    : JSON.stringify(escaped);
 }

@@ -11,13 +11,15 @@ import type { Config } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
 import { runDaemon } from '../daemon/daemon.ts';
 import { runUnderInit } from '../daemon/init.ts';
+import { withoutServiceManager } from '../daemon/notify.ts';
 import type { ConfigFile } from '../drilling/order.ts';
 import { createLogger, toLogLevel, type LogLevel } from '../log.ts';
 import type { Shell } from '../shell.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   // The child gets our original environment, without the values that we read from files.
-  const inherited = { ...shell.environment };
+  const original = { ...shell.environment };
+  const inherited = withoutServiceManager(original);
   const config = await readConfigOf(args, shell);
   const command = args.text('exec') ?? config.exec;
   if (args.has('once') && command !== undefined) {
@@ -44,7 +46,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     fallback: isForStderr ? undefined : stderr,
     secrets,
   });
-  if (command !== undefined) runUnderInit(inherited, logger);
+  if (command !== undefined) runUnderInit(original, logger);
   return await runDaemon({
     config,
     mode: args.has('once') ? 'once' : 'until-stopped',

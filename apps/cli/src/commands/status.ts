@@ -3,8 +3,11 @@
  * old, and lists each destination once. Works whether or not a replicator runs.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@sluice/core';
-import type { Arguments } from '../args.ts';
+import { parseDuration } from '@sluice/core/config';
+import { usageError, type Arguments } from '../args.ts';
+import { colored } from '../color.ts';
 import { loadConfig } from '../config/load.ts';
 import type { DatabaseConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
@@ -13,19 +16,18 @@ import { interruptible } from '../interrupt.ts';
 import { createLogger } from '../log.ts';
 import { findDatabase } from '../select.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
-import {
-  describeDatabase,
-  describeDestination,
-  healthOf,
-  withDrillProblems,
-  type DatabaseRow,
-  type DestinationRow,
-} from '../status/describe.ts';
-import { describeLastDrill, describeNoDrill, readLastDrills } from '../status/drills.ts';
-import { describeScrub, readLastScrubs } from '../status/scrubs.ts';
+import type { DatabaseRow, DestinationRow } from '../status/describe.ts';
+import { describeLastDrill, describeNoDrill } from '../status/drills.ts';
+import { describeStatus } from '../status/rows.ts';
+import { describeScrub } from '../status/scrubs.ts';
 import { stoppedDatabases, withStopped } from '../status/stopped.ts';
-import { listHighest, type Listed } from '../status/listing.ts';
-import { readLocal } from '../status/local.ts';
+
+/** Each look lists every destination, which costs a request or more. */
+const WATCH_MS_DEFAULT = 10_000;
+const WATCH_MS_MIN = 100;
+const WATCH_MS_MAX = 3_600_000;
+/** Moves to the top left and clears the screen. */
+const CLEAR = '\u001B[H\u001B[2J';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
@@ -35,64 +37,41 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
-  const found = await interruptible((signal) =>
-    Promise.all(databases.map((database) => describe(database, connections, signal))),
-  );
-  const rows = withStopped(found, await stoppedDatabases(args, shell, found));
-  if (args.has('json')) printJSON(shell, rows);
-  else print(rows, databases, shell);
+  const watchMs = watchInterval(args);
   const unreadable = argument === undefined ? (config.unreadable ?? []) : [];
-  for (const { dir, why } of unreadable) {
-    stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
-  }
-  if (unreadable.length > 0) return EXIT_CODES.behind;
-  const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
-  return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
+  return await interruptible(async (signal) => {
+    for (;;) {
+      const found = await describeStatus(databases, connections, signal);
+      const rows = withStopped(found, await stoppedDatabases(args, shell, found));
+      if (args.has('json')) printJSON(shell, rows);
+      else print(rows, databases, shell, watchMs);
+      for (const { dir, why } of unreadable) {
+        stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
+      }
+      const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
+      const isGood = isHealthy && unreadable.length === 0;
+      if (watchMs === undefined) return isGood ? EXIT_CODES.ok : EXIT_CODES.behind;
+      await sleep(watchMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  });
 }
 
-async function describe(
-  database: DatabaseConfig,
-  connections: Destinations,
-  signal: AbortSignal,
-): Promise<DatabaseRow> {
-  // Read before the listing, because everything confirmed by then must be listed. Read again after it, so that
-  // the local state is at least as new as the listings.
-  const before = await readLocal(database.options, signal);
-  const listed = await Promise.all(
-    database.destinations.map(async (destination): Promise<Listed> => {
-      try {
-        return await listHighest(destination, connections, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        return { kind: 'failed', error };
-      }
-    }),
-  );
-  const drills = await readLastDrills(database);
-  const local = await readLocal(database.options, signal, before);
-  const health = withDrillProblems(healthOf(local), drills);
-  const scrubs = await readLastScrubs(database);
-  const now = new Date();
-  return describeDatabase(
-    health,
-    database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, {
-        health,
-        before: before.state,
-        now,
-        drill: drills.get(destination.name),
-        scrub: scrubs.get(destination.name),
-        drillEveryMs: database.drills[destination.name]?.everyMs,
-      }),
-    ),
-  );
+/** undefined without -watch. */
+function watchInterval(args: Arguments): number | undefined {
+  const text = args.text('watch');
+  if (text === undefined) return args.has('watch') ? WATCH_MS_DEFAULT : undefined;
+  const ms = parseDuration(text) ?? 0;
+  if (ms >= WATCH_MS_MIN && ms <= WATCH_MS_MAX) return ms;
+  throw usageError(args.command, `-watch is a duration from 100ms to 1h, not "${text}"`);
 }
 
 function print(
   rows: readonly DatabaseRow[],
   databases: readonly DatabaseConfig[],
   shell: Shell,
+  watchMs: number | undefined,
 ): void {
+  if (watchMs !== undefined) printTime(shell);
   for (const [index, row] of rows.entries()) {
     const { database, local_txid: txid, wal_size: walSize, replicator, error } = row;
     const status = row.status === 'ok' && !row.healthy ? 'unhealthy' : row.status;
@@ -100,12 +79,14 @@ function print(
     const isListed = error === undefined || row.problems.includes(error); // printed below
     const why = isListed ? '' : `: ${error}`;
     shell.stdout.write(
-      `${database}: ${status}${since}${why}, TXID ${txid ?? '-'}, WAL ${walSize} bytes, ${replicator}\n`,
+      `${database}: ${colored(shell, status, status)}${since}${why}, TXID ${txid ?? '-'}, WAL ${walSize} bytes, ${replicator}\n`,
     );
     printTable(
       shell,
       ['  destination', 'state', 'lag', 'txid', 'fencing', 'last success', 'last error'],
       row.destinations.map(toCells),
+      (cell, column, index) =>
+        column === 1 ? colored(shell, row.destinations[index]?.state ?? '', cell) : cell,
     );
     for (const { name, drill, scrub } of row.destinations) {
       if (scrub !== undefined) shell.stdout.write(`  ${describeScrub(name, scrub)}\n`);
@@ -115,6 +96,12 @@ function print(
     }
     for (const problem of row.problems) shell.stdout.write(`  ! ${problem}\n`);
   }
+}
+
+/** The terminal shows only the last look. In a file, each look has its time. */
+function printTime({ stdout }: Shell): void {
+  if ('isTTY' in stdout && stdout.isTTY === true) stdout.write(CLEAR);
+  stdout.write(`${new Date().toISOString()}\n`);
 }
 
 function toCells(row: DestinationRow): string[] {

@@ -43,6 +43,11 @@ export function hasConfig(args: Arguments, { environment, configPaths }: Shell):
   return isNamed || configPaths.some((place) => fs.existsSync(place));
 }
 
+/** Path of the configuration. CONFIG_INVALID if there is none. */
+export function findConfigFile(args: Arguments, shell: Shell): string {
+  return findConfig(args.text('config'), shell).file;
+}
+
 interface FoundConfig {
   readonly file: string;
   readonly how: 'named' | 'found';

@@ -31,6 +31,7 @@ import { readVersion } from '../version.ts';
 import { handleEscapedErrors } from './escaped-errors.ts';
 import { announce } from './announce.ts';
 import { controlCommands } from './control-commands.ts';
+import { notifyServiceManager, type ServiceNotifier } from './notify.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import type { DaemonOptions } from './options.ts';
 import { restoreMissing } from './restore-missing.ts';
@@ -107,10 +108,13 @@ async function replicateUntilEnd(
   });
   running = new Running({ ...options, replicator, connections, damage, info, restore });
   const { databases } = running;
+  let notifier: ServiceNotifier | undefined;
   let http: HTTPServer | undefined;
   let child: RunningChild | undefined;
   let watch: HealthWatch | undefined;
   try {
+    const status = (): readonly DatabaseStatus[] => replicator.status();
+    notifier = notifyServiceManager({ shell, status, stop: stop.signal, logger });
     const results = new LastResultsReader(() => databases.replicated, logger);
     const { addr } = config;
     if (addr !== undefined) {
@@ -121,6 +125,7 @@ async function replicateUntilEnd(
     }
     if (mode !== 'once') await running.listen(stop);
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
+    if (interrupted === 0) notifier?.restored();
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
@@ -132,6 +137,7 @@ async function replicateUntilEnd(
       mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
+    notifier?.lastSync();
     await Promise.race([running.close(), crash.promise]);
     await watch?.close();
     const { config: current } = running;
@@ -149,6 +155,7 @@ async function replicateUntilEnd(
     await http?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
     if (closed === 'hangs') noteHangingThread();
+    await notifier?.close();
   }
 }
 

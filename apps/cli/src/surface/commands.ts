@@ -11,6 +11,7 @@ import { PROMOTE } from './promote.ts';
 import { PROOFS } from './proofs.ts';
 import { REFUSED_COMMANDS } from './refused.ts';
 import { REPAIR } from './repair.ts';
+import { COMPLETION, DIAGNOSE, INIT, VERSION, WATCH } from './support-commands.ts';
 import { notYet, noted, refused, WORKS, type KnownBy } from '../support.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -130,21 +131,7 @@ export const COMMANDS: readonly Command[] = [
   ...PROOFS,
   REPAIR,
   ...KEYS,
-  {
-    name: 'init',
-    usage: 'init [flags] [DB URL [URL…]]',
-    help: 'write a first configuration, for the given database and destinations',
-    knownBy: 'ours',
-    support: WORKS,
-    flags: [
-      flag('o', 'output file; default sluice.yml; it must not exist', { value: 'PATH', ...OURS }),
-      flag('json', 'print JSON', OURS),
-    ],
-    examples: [
-      'sluice init',
-      'sluice init /data/app.db s3://bucket/app.db file:///mnt/backup/app.db',
-    ],
-  },
+  INIT,
   {
     name: 'migrate',
     usage: 'migrate [flags]',
@@ -220,8 +207,9 @@ export const COMMANDS: readonly Command[] = [
     help: 'show the state of each database and destination; works without a running replicator',
     knownBy: '0.5',
     support: WORKS,
-    flags: [CONFIG, NO_EXPAND, JSON_FLAG],
+    flags: [CONFIG, NO_EXPAND, JSON_FLAG, WATCH],
     argumentsMax: 1,
+    examples: ['sluice status', 'sluice status -watch=30s /data/app.db'],
   },
   {
     name: 'check',
@@ -236,18 +224,9 @@ export const COMMANDS: readonly Command[] = [
       'sluice check s3://bucket/app.db?region=eu-central-1',
     ],
   },
-  {
-    name: 'version',
-    usage: 'version [flags]',
-    help: 'print the version',
-    knownBy: 'both',
-    support: WORKS,
-    flags: [
-      flag('verbose', 'also print the versions of Node and SQLite', { knownBy: '0.5' }),
-      flag('json', 'print JSON', OURS),
-    ],
-    argumentsMax: 0,
-  },
+  VERSION,
+  DIAGNOSE,
+  COMPLETION,
   ...CONTROL,
   ...REFUSED_COMMANDS,
 ];

@@ -149,7 +149,7 @@ For a backup of Litestream 0.3, \`generation\` and \`position\` (index and offse
 [{"level":0,"min_txid":"000000000000002a","max_txid":"000000000000002a","size":1234,
   "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
 \`\`\``,
-  status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
+  status: `With \`-watch\`, one line for each look. The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
 \`error_since\` is when that error began, if the replicator fails.
 The \`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (see \`problems\`), \`empty\`, \`damaged\` (files are missing, so the
 newest state cannot be restored from it), or an [error code](errors.md): the listing failed, or the destination refuses snapshots.
@@ -181,7 +181,12 @@ be deleted.
    "next":"replication works without it; make sure that only one replicator writes to this path"}],
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
-  init: `The absolute path of the file: \`{"file":"/srv/sluice.yml"}\`.`,
+  completion: 'None.',
+  diagnose: `Always: \`versions\` (see [version](#version)), \`machine\`, \`variables\` (names of environment variables), \`configuration\`
+(\`file\`, \`content\`, \`error\`), \`databases\` (\`files\`, \`disk\`, \`staging\`, and their [status](#status)), and \`log\`. What cannot be read has
+an \`error\` instead.`,
+  init: `The absolute paths of the configuration and of all files:
+\`{"file":"/srv/sluice.yml","files":["/srv/sluice.yml","/srv/sluice.service"]}\`.`,
   migrate: `\`becomes\` is null for a key that is left out. \`written\` is false with \`-dry-run\`, which adds the file as \`text\`, and
 after a failed check; then \`ok\`, \`code\` and \`message\` of a destination say why. \`restored_ms\` comes with \`-restore-check\`.
 
@@ -192,5 +197,5 @@ after a failed check; then \`ok\`, \`code\` and \`message\` of a destination say
   "txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z","files":3,"size":81234,"restored_ms":812}],
  "secret_files":["/etc/sluice-secrets/secret-access-key"]}
 \`\`\``,
-  version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
+  version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\`, \`platform\`, \`system\`, \`program\`, \`installed\`, and the version of each package by its name.`,
 };

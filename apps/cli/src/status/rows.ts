@@ -1,0 +1,61 @@
+/** The rows of `sluice status`: the local state of each database, and one listing of each destination. */
+
+import type { DatabaseConfig } from '../config/model.ts';
+import type { Destinations } from '../destinations.ts';
+import {
+  describeDatabase,
+  describeDestination,
+  healthOf,
+  withDrillProblems,
+  type DatabaseRow,
+} from './describe.ts';
+import { readLastDrills } from './drills.ts';
+import { listHighest, type Listed } from './listing.ts';
+import { readLocal } from './local.ts';
+import { readLastScrubs } from './scrubs.ts';
+
+export async function describeStatus(
+  databases: readonly DatabaseConfig[],
+  connections: Destinations,
+  signal: AbortSignal,
+): Promise<DatabaseRow[]> {
+  return await Promise.all(databases.map((database) => describe(database, connections, signal)));
+}
+
+async function describe(
+  database: DatabaseConfig,
+  connections: Destinations,
+  signal: AbortSignal,
+): Promise<DatabaseRow> {
+  // Read before the listing, because everything confirmed by then must be listed. Read again after it, so that
+  // the local state is at least as new as the listings.
+  const before = await readLocal(database.options, signal);
+  const listed = await Promise.all(
+    database.destinations.map(async (destination): Promise<Listed> => {
+      try {
+        return await listHighest(destination, connections, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        return { kind: 'failed', error };
+      }
+    }),
+  );
+  const drills = await readLastDrills(database);
+  const local = await readLocal(database.options, signal, before);
+  const health = withDrillProblems(healthOf(local), drills);
+  const scrubs = await readLastScrubs(database);
+  const now = new Date();
+  return describeDatabase(
+    health,
+    database.destinations.map((destination, index) =>
+      describeDestination(destination, listed[index] as Listed, {
+        health,
+        before: before.state,
+        now,
+        drill: drills.get(destination.name),
+        scrub: scrubs.get(destination.name),
+        drillEveryMs: database.drills[destination.name]?.everyMs,
+      }),
+    ),
+  );
+}
