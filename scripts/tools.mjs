@@ -78,6 +78,7 @@ const DOWNLOADED = [
 const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
+  apt('chromium', '/usr/bin/chromium', 'chromium'),
 ];
 
 const wanted = wantedNames();

@@ -29,6 +29,7 @@ const FILES = {
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
+  chromium: '/usr/bin/chromium',
 } as const;
 
 export type Tool = keyof typeof FILES;
