@@ -41,6 +41,7 @@ beforeAll(() => {
     'packages/gcs',
     'packages/azure',
     'packages/sftp',
+    'apps/dashboard',
     'apps/cli',
   );
   writePage();

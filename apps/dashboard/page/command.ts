@@ -4,17 +4,19 @@ export interface CommandInput {
   readonly path: string;
   /** ISO 8601; undefined: the newest state. */
   readonly at: string | undefined;
-  readonly configArguments: string | undefined;
+  readonly configFile: string | undefined;
+  /** Instead of the database. */
+  readonly restoreFrom?: string | undefined;
 }
 
 /** Writes beside the database: a restore never replaces a file by itself. */
-export function restoreCommand({ path, at, configArguments }: CommandInput): string {
+export function restoreCommand({ path, at, configFile, restoreFrom }: CommandInput): string {
   const words = [
     'sluice restore',
-    ...(configArguments === undefined ? [] : [configArguments]),
+    ...(configFile === undefined ? [] : [`-config ${quote(configFile)}`]),
     ...(at === undefined ? [] : [`-timestamp ${at}`]),
     `-o ${quote(`${path}.restored`)}`,
-    quote(path),
+    quote(restoreFrom ?? path),
   ];
   return words.join(' ');
 }

@@ -165,7 +165,12 @@ function Chosen(props: ChosenProps): JSX.Element {
     `${path} ${at ?? ''} ${reading}`,
     async (signal) => await get<PlanView>('plan', query, signal),
   );
-  const command = restoreCommand({ path, at, configArguments: settings?.configArguments });
+  const command = restoreCommand({
+    path,
+    at,
+    configFile: settings?.configFile,
+    restoreFrom: settings?.restoreFrom,
+  });
   const isSettled = settled === chosenMs && !isLoading;
   return (
     <div class="plan">

@@ -62,8 +62,10 @@ export interface DatabaseSettings {
   /** The WAL is truncated at this number of pages. */
   readonly truncatePages: number;
   readonly snapshotSeconds: number;
-  /** Arguments of `sluice` that name the configuration: `-config /etc/sluice.yml`. Quoted for a shell. */
-  readonly configArguments?: string | undefined;
+  /** Absolute path of the configuration, for the command that the page shows. */
+  readonly configFile?: string | undefined;
+  /** What that command names instead of the database: a destination, if there is no configuration. */
+  readonly restoreFrom?: string | undefined;
 }
 
 /** A state with its time. */

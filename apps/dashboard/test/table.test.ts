@@ -104,13 +104,13 @@ test('a state is red only where something is wrong', () => {
 
 test('the command quotes what a shell would change', () => {
   const at = '2026-01-31T12:00:00.000Z';
-  const configArguments = '-config /etc/sluice.yml';
-  expect(restoreCommand({ path: '/data/app.db', at, configArguments })).toBe(
+  const configFile = '/etc/sluice.yml';
+  expect(restoreCommand({ path: '/data/app.db', at, configFile })).toBe(
     `sluice restore -config /etc/sluice.yml -timestamp ${at} -o /data/app.db.restored /data/app.db`,
   );
-  expect(
-    restoreCommand({ path: "/it's $HOME.db", at: undefined, configArguments: undefined }),
-  ).toBe(String.raw`sluice restore -o '/it'\''s $HOME.db.restored' '/it'\''s $HOME.db'`);
+  expect(restoreCommand({ path: "/it's $HOME.db", at: undefined, configFile: undefined })).toBe(
+    String.raw`sluice restore -o '/it'\''s $HOME.db.restored' '/it'\''s $HOME.db'`,
+  );
   expect(quote('')).toBe("''");
 });
 

@@ -4,6 +4,7 @@ import type { DatabaseOptions, LeaseSettings, RateLimits, RetentionPolicy } from
 import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
 import type { DrillSettings } from './fields/drill.ts';
+import type { PageConfig } from './fields/page.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
 
@@ -63,6 +64,7 @@ export interface Config {
   readonly source: string;
   readonly databases: readonly DatabaseConfig[];
   readonly addr: string | undefined;
+  readonly page: PageConfig;
   readonly exec: string | undefined;
   readonly log: LogConfig;
   readonly shutdownSyncTimeoutMs: number;

@@ -8,6 +8,7 @@ import type { Environment } from '../shell.ts';
 import { findClashes } from './clashes.ts';
 import { readDatabase, type DatabaseContext, type ReadDatabase } from './database.ts';
 import { keysOfPackages, typesByKey } from './defaults.ts';
+import { readPage } from './fields/page.ts';
 import type { Config } from './model.ts';
 import { findOverlaps } from './overlaps.ts';
 import { Problems, spell, type Path } from './problems.ts';
@@ -69,6 +70,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     source,
     databases: databases.map(({ config }) => config),
     addr: read.addr,
+    page: readPage(read.page, options.secrets),
     exec: read.exec,
     shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],

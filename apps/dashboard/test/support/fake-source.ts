@@ -174,7 +174,7 @@ export class FakeSource implements DashboardSource {
       checkpointSeconds: 60,
       truncatePages: 121_359,
       snapshotSeconds: 86_400,
-      configArguments: '-config /etc/sluice.yml',
+      configFile: '/etc/sluice.yml',
     };
   }
 
