@@ -86,7 +86,7 @@ export function DatabaseView({ path, row, live, session, close }: DatabaseProps)
         </>
       )}
       {row !== undefined && <DestinationTable row={row} live={live} details={details} />}
-      {row !== undefined && (
+      {row !== undefined && session.state?.hasHistory === true && (
         <Moments
           path={path}
           drills={details?.drills}
@@ -94,7 +94,7 @@ export function DatabaseView({ path, row, live, session, close }: DatabaseProps)
           session={session}
         />
       )}
-      {details !== undefined && (
+      {details !== undefined && session.state?.hasSamples === true && (
         <Measurements samples={samples ?? undefined} settings={details.settings} />
       )}
       {details !== undefined && (

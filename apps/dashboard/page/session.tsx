@@ -12,6 +12,8 @@ export interface SessionState {
   readonly canRestore: boolean;
   readonly canDownload: boolean;
   readonly hasCosts: boolean;
+  readonly hasHistory: boolean;
+  readonly hasSamples: boolean;
 }
 
 export interface Session {

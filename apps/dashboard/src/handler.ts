@@ -81,16 +81,18 @@ class Dashboard {
       ['GET /api/status', async ({ signal }) => json(await this.#feed.read(signal))],
       ['GET /api/events', (request) => this.#events(request)],
       ['GET /api/database', async ({ signal }, url) => await this.#database(url, signal)],
-      ['GET /api/samples', (_, url) => json(source.samples(databaseOf(url)))],
+      ['GET /api/samples', (_, url) => json(source.samples?.(databaseOf(url)))],
       [
         'GET /api/history',
-        async ({ signal }, url) => json(await source.history(databaseOf(url), signal)),
+        async ({ signal }, url) => json((await source.history?.(databaseOf(url), signal)) ?? []),
       ],
       [
         'GET /api/plan',
         async ({ signal }, { searchParams }) => {
           const target = toTarget((name) => searchParams.get(name));
-          return json(await source.plan(required(searchParams.get('db'), 'db'), target, signal));
+          const plan = await source.plan?.(required(searchParams.get('db'), 'db'), target, signal);
+          if (plan === undefined) throw new NotFound('plans are not supported here');
+          return json(plan);
         },
       ],
       [
@@ -177,6 +179,8 @@ class Dashboard {
       canRestore: this.#source.restore !== undefined,
       canDownload: this.#source.download !== undefined,
       hasCosts: this.#source.costs !== undefined,
+      hasHistory: this.#source.history !== undefined,
+      hasSamples: this.#source.samples !== undefined,
     };
   }
 

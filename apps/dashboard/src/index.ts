@@ -1,6 +1,7 @@
 /** Sluice's page, as a handler of web requests for any HTTP server. */
 
 export { createDashboard, type DashboardHandler, type DashboardOptions } from './handler.ts';
+export { sluiceSource } from './library-source.ts';
 export type {
   CostView,
   DashboardSource,

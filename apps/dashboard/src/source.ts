@@ -5,7 +5,7 @@
 
 import type { DatabaseStatus } from '@sluice/core';
 
-/** What the page reads. Each method rejects with the reason of `signal`, or with an error that the page shows. */
+/** What the page reads. A method that is missing is not shown. Each one rejects with the reason of `signal`, or with an error that the page shows. */
 export interface DashboardSource {
   /** Every database. Called every few seconds while a page is open, so it should cost little. */
   status(signal: AbortSignal): Promise<readonly DatabaseStatus[]>;
@@ -14,11 +14,11 @@ export interface DashboardSource {
   /** Limits and settings of a database; undefined if there is no such database. */
   settings(database: string): DatabaseSettings | undefined;
   /** What can be restored, for each destination. Reads the destinations. */
-  history(database: string, signal: AbortSignal): Promise<readonly DestinationHistory[]>;
-  /** What a restore of a moment would read. Writes nothing. */
-  plan(database: string, target: PlanTarget, signal: AbortSignal): Promise<PlanView>;
+  history?(database: string, signal: AbortSignal): Promise<readonly DestinationHistory[]>;
+  /** What a restore of a moment would read. Writes nothing. Goes with `history`. */
+  plan?(database: string, target: PlanTarget, signal: AbortSignal): Promise<PlanView>;
   /** Measurements of the last hours; undefined if there are none. */
-  samples(database: string): Samples | undefined;
+  samples?(database: string): Samples | undefined;
   /** A forecast of a month's requests and cost, where it can be made. Reads the destinations. */
   costs?(database: string, signal: AbortSignal): Promise<readonly CostView[]>;
   /** Restores to a path of the machine where this runs. Only called with the token. Never replaces a file. */
