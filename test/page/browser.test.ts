@@ -247,15 +247,20 @@ describeWith(['chromium'], 'the page in Chromium', () => {
     expect(faults).toEqual([]);
   });
 
-  test('where only the token may read, asks for it first', async () => {
+  test('where only the token may read, asks for it first, and again when the session is over', async () => {
     const options = { token: TOKEN, readers: 'token' } as const;
-    const { url } = await site([status('/data/app.db')], options);
+    const { url, stop, start } = await site([status('/data/app.db')], options);
     const { page, faults } = await openPage(browser);
     await page.goto(url);
     await page.fill('input[type=password]', TOKEN);
     await page.keyboard.press('Enter');
     await page.waitForSelector(green);
     expect(faults).toEqual([]);
+    await page.context().clearCookies();
+    await stop();
+    await start();
+    await page.waitForSelector('input[type=password]');
+    expect(await page.locator('.grid').count()).toBe(0);
   });
 
   test.each([

@@ -36,6 +36,10 @@ function App(): JSX.Element {
     const name = path?.split('/').at(-1);
     document.title = `${sign} ${name === undefined ? verdict.answer : name} – Sluice`;
   }, [verdict, path]);
+  const isLost = live.connection.kind === 'lost';
+  useEffect(() => {
+    if (isLost) session.reload();
+  }, [isLost]);
   const row = path === undefined ? undefined : live.databases?.find((each) => each.path === path);
   return (
     <>
@@ -46,9 +50,9 @@ function App(): JSX.Element {
       <main id="main" tabIndex={-1}>
         {mayRead === false ? (
           <section class="panel narrow">
-            <h1>Sign in</h1>
+            <h1>{session.state?.hasToken === true ? 'Sign in' : 'Not readable here'}</h1>
             <p class="quiet">{session.state?.refusal}</p>
-            <SignIn session={session} />
+            {session.state?.hasToken === true && <SignIn session={session} />}
           </section>
         ) : path === undefined ? (
           <Overview live={live} verdict={verdict} open={open} />

@@ -18,6 +18,8 @@ export interface SessionState {
 
 export interface Session {
   readonly state: SessionState | undefined;
+  /** Asks again what may be done: a session may have ended. */
+  readonly reload: () => void;
   signIn(token: string): Promise<void>;
   signOut(): Promise<void>;
 }
@@ -32,12 +34,13 @@ export function useSession(): Session {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     load().catch(() => {
-      timer = setTimeout(() => setTries(tries + 1), RETRY_MS);
+      timer = setTimeout(() => setTries((count) => count + 1), RETRY_MS);
     });
     return () => clearTimeout(timer);
   }, [tries]);
   return {
     state,
+    reload: () => setTries((count) => count + 1),
     signIn: async (token) => {
       await post('session', { token });
       await load();

@@ -23,6 +23,7 @@ import { costOf, sizeOf } from '../costing/cost-of.ts';
 import { Destinations } from '../destinations.ts';
 import type { ConfigFile } from '../drilling/order.ts';
 import type { Secrets } from '../secrets.ts';
+import { cpuMs } from './cpu-time.ts';
 import { DrillCache } from './drill-cache.ts';
 import { readHistories } from './histories.ts';
 import { downloadOf, planFor, refuseDatabasePath, restoreTo } from './restores.ts';
@@ -211,9 +212,9 @@ class ReplicatorSource implements DashboardSource {
   }
 
   #sample(): void {
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     this.#samples.add(this.#options.status(), Date.now());
-    const waitMs = this.#samples.intervalMs(performance.now() - startedMs);
+    const waitMs = this.#samples.intervalMs(cpuMs() - startedMs);
     this.#timer = setTimeout(() => this.#sample(), waitMs);
     this.#timer.unref();
   }

@@ -5,10 +5,11 @@ import { messageOf, type Logger } from '@sluice/core/backend';
 import type { DrillSummary } from '@sluice/dashboard';
 import type { DatabaseConfig } from '../config/model.ts';
 import { readLastDrills } from '../status/drills.ts';
+import { cpuMs } from './cpu-time.ts';
 
 /** Shortest time between two readings. */
 const INTERVAL_MS_MIN = 10_000;
-/** Reading takes at most this share of the time. */
+/** Reading takes at most this share of a core. */
 const LOAD_MAX = 0.01;
 /** Files read at once. */
 const READS_MAX = 16;
@@ -42,7 +43,7 @@ export class DrillCache {
   }
 
   async #read(): Promise<void> {
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     const summaries = new Map<string, readonly DrillSummary[]>();
     const rest = [...this.#databases()];
     const work = async (): Promise<void> => {
@@ -53,7 +54,7 @@ export class DrillCache {
     };
     await Promise.all(Array.from({ length: READS_MAX }, work));
     this.#summaries = summaries;
-    const tookMs = performance.now() - startedMs;
+    const tookMs = cpuMs() - startedMs;
     this.#nextMs = performance.now() + Math.max(INTERVAL_MS_MIN, tookMs / LOAD_MAX);
     this.#reading = undefined;
   }

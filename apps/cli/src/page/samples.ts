@@ -15,7 +15,7 @@ const BYTES_MAX: number = 16 * 1024 ** 2;
 export const HISTORY_MS: number = 6 * 3_600_000;
 /** Shortest time between two frames. */
 export const INTERVAL_MS_MIN = 10_000;
-/** Reading takes at most this share of the time. */
+/** Reading takes at most this share of a core. */
 const LOAD_MAX = 0.002;
 /** Kinds of errors that are counted for a database. */
 const ERROR_KINDS_MAX = 32;
