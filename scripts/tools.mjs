@@ -95,6 +95,7 @@ const DEBIAN = [
   apt('fish', '/usr/bin/fish', 'fish'),
   apt('mandoc', '/usr/bin/mandoc', 'mandoc'),
   apt('python3', '/usr/bin/python3', 'python3'),
+  apt('chromium', '/usr/bin/chromium', 'chromium'),
 ];
 
 const wanted = wantedNames();

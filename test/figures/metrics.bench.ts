@@ -116,6 +116,8 @@ const { ms, cpuMs, bytes, series } = await inFolder(async (folder) => {
     ...{
       addr: ':0',
       databases: () => databases,
+      configFile: undefined,
+      secrets: new Secrets(),
       config: { ...config, databases },
       replicator: { status },
       results,

@@ -43,6 +43,7 @@ const FILES = {
   fish: '/usr/bin/fish',
   mandoc: '/usr/bin/mandoc',
   python3: '/usr/bin/python3',
+  chromium: '/usr/bin/chromium',
 } as const;
 
 export type Tool = keyof typeof FILES;

@@ -5,6 +5,7 @@ import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
 import type { DrillSettings } from './fields/drill.ts';
 import type { HeartbeatSettings, NotifySettings } from './fields/notify.ts';
+import type { PageConfig } from './fields/page.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
 import type { Secrets } from '../secrets.ts';
@@ -88,6 +89,7 @@ export interface Config {
   /** Directories that could not be searched, and why. */
   readonly unreadable?: readonly { readonly dir: string; readonly why: string }[] | undefined;
   readonly addr: string | undefined;
+  readonly page: PageConfig;
   readonly exec: string | undefined;
   readonly heartbeat?: HeartbeatSettings | undefined;
   /** Who is told that a database became unhealthy, or healthy again. */

@@ -10,6 +10,7 @@ import { readDatabase, type DatabaseContext, type ReadDatabase } from './databas
 import { keysOfPackages, typesByKey } from './defaults.ts';
 import type { Config, DatabaseConfig } from './model.ts';
 import { collectNotifySecrets, heartbeatSettings } from './fields/notify.ts';
+import { readPage } from './fields/page.ts';
 import { findOverlaps } from './overlaps.ts';
 import { findDirectoryOverlaps, readDirectory, type ReadDirectory } from './directory.ts';
 import { Problems, spell, type Path } from './problems.ts';
@@ -76,6 +77,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     directories: directories.map(({ config }) => config),
     items,
     addr: read.addr,
+    page: readPage(read.page, options.secrets),
     exec: read.exec,
     ...told,
     litestreamNames: read.metrics['litestream-names'],

@@ -30,6 +30,7 @@ import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
 import { LIMITS } from './fields/limits.ts';
 import { HEARTBEAT, notify } from './fields/notify.ts';
+import { pageSection } from './fields/page.ts';
 import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
 import { drillInterval, drillSection } from './fields/drill.ts';
 import { scrubSection } from './fields/scrub.ts';
@@ -105,6 +106,7 @@ export const TOP = z.strictObject({
     .prefault({}),
   ...HEARTBEAT,
   notify: notify().optional(),
+  page: pageSection(),
   exec: text('command to run, like -exec', {
     example: 'sleep 1',
     check: problemWithCommand,

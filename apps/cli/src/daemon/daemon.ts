@@ -16,7 +16,7 @@
 
 import { dropRepeats, replicate, type DatabaseStatus, type Replicator } from '@sluice/core';
 import { startChild, type RunningChild } from '../child.ts';
-import type { Config, DatabaseConfig } from '../config/model.ts';
+import type { Config } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
@@ -119,9 +119,12 @@ async function replicateUntilEnd(
     const { addr } = config;
     if (addr !== undefined) {
       const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
-      const configured = (): readonly DatabaseConfig[] => databases.replicated;
-      const input = { addr, config, replicator, results, connections, info, logger };
-      http = await startHTTP({ ...input, databases: configured });
+      http = await startHTTP({
+        ...{ addr, config, replicator, results, connections, info, logger },
+        databases: () => databases.replicated,
+        configFile: options.configFile,
+        secrets: shell.secrets,
+      });
     }
     if (mode !== 'once') await running.listen(stop);
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);

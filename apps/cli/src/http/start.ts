@@ -5,10 +5,12 @@ import type { Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { pricesOf } from '../costing/prices.ts';
 import type { Destinations } from '../destinations.ts';
+import type { ConfigFile } from '../drilling/order.ts';
+import { createPage } from '../page/create-page.ts';
+import type { Secrets } from '../secrets.ts';
 import type { LastResultsReader } from '../status/last-results.ts';
 import type { Place } from './metrics/destinations.ts';
 import { CONTENT_TYPE, writeMetrics } from './metrics/metrics.ts';
-import type { Mount } from './mounts.ts';
 import { createRoutes } from './routes.ts';
 import { serveHTTP, type HTTPServer } from './server.ts';
 
@@ -22,11 +24,14 @@ export interface HTTPInput {
   readonly connections: Pick<Destinations, 'callsOf'>;
   readonly info: { readonly version: string; readonly startedAt: Date };
   readonly logger: Logger;
-  readonly mounts?: readonly Mount[] | undefined;
+  /** undefined if the configuration is a command line. */
+  readonly configFile: ConfigFile | undefined;
+  /** Nothing that is served contains them. */
+  readonly secrets: Secrets;
 }
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
-  const { addr, config, replicator, results, connections, info, logger, mounts } = input;
+  const { addr, config, replicator, results, connections, info, logger } = input;
   const places = new WeakMap<DatabaseConfig, Places>();
   const placesOf = (database: DatabaseConfig): Places => {
     const known = places.get(database) ?? toPlaces(database, connections);
@@ -52,7 +57,21 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
       return { code: 200, type: CONTENT_TYPE, body };
     },
   });
-  return await serveHTTP({ addr, routes, mounts, logger });
+  const page = createPage({ ...input, status: () => replicator.status() });
+  const mounts = page === undefined ? [] : [page.handle];
+  try {
+    const server = await serveHTTP({ addr, routes, mounts, logger });
+    return {
+      ...server,
+      close: async () => {
+        await page?.close();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await page?.close();
+    throw error;
+  }
 }
 
 /** The destinations of a database, by name. */

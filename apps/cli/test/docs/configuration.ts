@@ -78,6 +78,10 @@ is an ERROR with its name, and makes the database unhealthy. It is replaced at o
 it whole, the replicator makes a full snapshot; after that the newest state can be restored again, and only older states are lost. At the end of a
 round everything that the destinations lack is copied, too. The state is in \`sluice status\` and \`/metrics\`. A scrub costs one request for each file, and the
 traffic of all files. \`replicate -once\` does not scrub.`,
+    '### The page',
+    `With \`addr\`, the replicator serves [a page](page.md) at it: would data be lost now, how much, and since when? It can be read without a token if
+\`addr\` is this machine. If other machines reach \`addr\`, it needs \`page.token\` or \`page.token-file\`; without one the page is off, and
+\`enabled: true\` is then an error.`,
     '## Databases (`dbs`)',
     renderKeys(flatten(DATABASE)),
     renderWords((word) => word.scope === 'database'),

@@ -72,6 +72,7 @@ const EXAMPLES: Values = {
   replica: { path: '/backup/other' },
   replicas: [{ path: '/backup/other' }],
   'drill.assert': ['SELECT count(*) FROM orders'],
+  'page.hosts': ['backup.example.com'],
 };
 
 export function nest(name: string, value: unknown): Values {
