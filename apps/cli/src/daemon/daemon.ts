@@ -16,6 +16,7 @@ import fs from 'node:fs';
 import {
   dropRepeats,
   replicate,
+  traceSpans,
   type DatabaseStatus,
   type ReplicaTarget,
   type Replicator,
@@ -67,6 +68,7 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
   handleEscapedErrors(options.shell, dropRepeats(logger));
+  await traceSpans();
   const stop = new Stop(logger);
   await using connections = new Destinations(logger, 'write');
   await using readConnections = new Destinations(logger, 'read');
