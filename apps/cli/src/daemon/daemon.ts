@@ -41,7 +41,7 @@ import { handleEscapedErrors } from './escaped-errors.ts';
 import { announce } from './announce.ts';
 import { controlCommands } from './control-commands.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
-import { restoreMissing } from './restore-missing.ts';
+import { restoreMissing, type StartRestore } from './restore-missing.ts';
 import { Stop } from './stop.ts';
 
 export interface DaemonOptions {
@@ -68,35 +68,44 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
   handleEscapedErrors(options.shell, dropRepeats(logger));
-  await traceSpans();
   const stop = new Stop(logger);
+  await traceSpans();
   await using connections = new Destinations(logger, 'write');
   await using readConnections = new Destinations(logger, 'read');
   try {
     const version = await readVersion();
     announce(config, version, logger);
+    const restores = new Map<string, StartRestore>();
     const restoring = restoreMissing(config, options.restoreMissing, {
       connections: readConnections,
       logger,
       onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
+      onResult: (path, result) => void restores.set(path, result),
       signal: stop.signal,
     });
     const restored = Promise.all(restoring.values());
     restored.catch(() => undefined); // awaited once there is something to close
     // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
-    return await replicateUntilEnd(options, connections, stop, { restoring, version });
+    return await replicateUntilEnd(options, connections, stop, { restoring, restores, version });
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // replication has not started
     throw error;
   }
 }
 
+interface Starting {
+  readonly restoring: ReadonlyMap<string, Promise<void>>;
+  /** Grows while they are restored. */
+  readonly restores: ReadonlyMap<string, StartRestore>;
+  readonly version: string;
+}
+
 async function replicateUntilEnd(
   options: DaemonOptions,
   connections: Destinations,
   stop: Stop,
-  { restoring, version }: { restoring: ReadonlyMap<string, Promise<void>>; version: string },
+  { restoring, restores, version }: Starting,
 ): Promise<number> {
   const info = { version, startedAt: new Date() };
   const { config, mode, command, environment, logger, shell } = options;
@@ -132,7 +141,16 @@ async function replicateUntilEnd(
     const { addr } = config;
     if (addr !== undefined) {
       const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
-      http = await startHTTP({ addr, config, replicator, results, connections, info, logger });
+      http = await startHTTP({
+        addr,
+        config,
+        replicator,
+        results,
+        restores,
+        connections,
+        info,
+        logger,
+      });
     }
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (command !== undefined && !stop.signal.aborted) {

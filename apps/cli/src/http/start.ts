@@ -6,7 +6,7 @@ import type { Config } from '../config/model.ts';
 import { pricesOf } from '../costing/prices.ts';
 import type { Destinations } from '../destinations.ts';
 import type { LastResultsReader } from '../status/last-results.ts';
-import { CONTENT_TYPE, writeMetrics } from './metrics/metrics.ts';
+import { CONTENT_TYPE, writeMetrics, type MetricsInput } from './metrics/metrics.ts';
 import type { Mount } from './mounts.ts';
 import { createRoutes } from './routes.ts';
 import { serveHTTP, type HTTPServer } from './server.ts';
@@ -16,6 +16,7 @@ export interface HTTPInput {
   readonly config: Config;
   readonly replicator: Pick<Replicator, 'status'>;
   readonly results: Pick<LastResultsReader, 'read'>;
+  readonly restores: MetricsInput['restores'];
   readonly connections: Pick<Destinations, 'callsOf'>;
   readonly info: { readonly version: string; readonly startedAt: Date };
   readonly logger: Logger;
@@ -23,7 +24,7 @@ export interface HTTPInput {
 }
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
-  const { addr, config, replicator, results, connections, info, logger, mounts } = input;
+  const { addr, config, replicator, results, restores, connections, info, logger, mounts } = input;
   const places = new Map(
     config.databases.map(({ options, destinations }) => [
       options.path,
@@ -42,6 +43,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
       const body = writeMetrics({
         databases,
         results: last,
+        restores,
         placeOf: (database, destination) => places.get(database)?.get(destination),
         process: { version: info.version, startedAt: info.startedAt.getTime() / 1_000 },
         now: Date.now(),
