@@ -121,6 +121,7 @@ const { ms, cpuMs, bytes, series } = await inFolder(async (folder) => {
       config: { ...config, databases },
       replicator: { status },
       results,
+      restores: new Map(),
       connections,
       info,
       logger,

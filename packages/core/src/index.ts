@@ -204,4 +204,5 @@ export {
   type SluiceOptions,
 } from './library/sluice.ts';
 export type { SluiceEvent, SluiceNotice } from './library/events.ts';
+export { traceSpans } from './library/spans.ts';
 export { dropRepeats } from './library/host/drop-repeats.ts';

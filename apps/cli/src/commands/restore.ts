@@ -1,6 +1,6 @@
 /** sluice restore */
 
-import { checkOutput, isDatabaseAt, isError, type RestoreTarget } from '@sluice/core';
+import { checkOutput, isDatabaseAt, isError, traceSpans, type RestoreTarget } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import { Destinations } from '../destinations.ts';
@@ -66,6 +66,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   }
   // Check the output before anything is read.
   if (!args.has('dry-run')) await checkOutput(output, flags.overwrite);
+  await traceSpans();
   await using connections = new Destinations(logger, 'read');
   const job = { args, shell, flags, selection, output, connections, logger };
   await interruptible((signal) => findAndRestore(job, signal));

@@ -14,7 +14,13 @@
  *  nobody caught an error            the same, unless it escaped from a destination's backend
  */
 
-import { dropRepeats, replicate, type DatabaseStatus, type Replicator } from '@sluice/core';
+import {
+  dropRepeats,
+  replicate,
+  traceSpans,
+  type DatabaseStatus,
+  type Replicator,
+} from '@sluice/core';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
@@ -34,7 +40,7 @@ import { controlCommands } from './control-commands.ts';
 import { notifyServiceManager, type ServiceNotifier } from './notify.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import type { DaemonOptions } from './options.ts';
-import { restoreMissing } from './restore-missing.ts';
+import { restoreMissing, type StartRestore } from './restore-missing.ts';
 import { isOpenAtStart, Running } from './running.ts';
 import { hangupOf, Stop } from './stop.ts';
 import { toReplicated } from './targets.ts';
@@ -43,16 +49,19 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
   handleEscapedErrors(options.shell, dropRepeats(logger));
   const stop = new Stop(logger, hangupOf(options.mode));
+  await traceSpans();
   await using connections = new Destinations(logger, 'write');
   await using readConnections = new Destinations(logger, 'read');
   try {
     const version = await readVersion();
     announce(config, version, logger);
+    const restores = new Map<string, StartRestore>();
     const restore = (databases: Config['databases']): ReadonlyMap<string, Promise<void>> =>
       restoreMissing(databases, options.restoreMissing, {
         connections: readConnections,
         logger,
         onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
+        onResult: (path, result) => void restores.set(path, result),
         signal: stop.signal,
       });
     const restoring = restore(config.databases);
@@ -60,7 +69,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     restored.catch(() => undefined); // awaited once there is something to close
     // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
-    return await replicateUntilEnd(options, connections, stop, { restore, restoring, version });
+    const starting = { restore, restoring, restores, version };
+    return await replicateUntilEnd(options, connections, stop, starting);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // replication has not started
     throw error;
@@ -69,19 +79,19 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
 type Restoring = ReadonlyMap<string, Promise<void>>;
 
+interface Starting {
+  readonly restore: (databases: Config['databases']) => Restoring;
+  readonly restoring: Restoring;
+  /** Grows while they are restored. */
+  readonly restores: ReadonlyMap<string, StartRestore>;
+  readonly version: string;
+}
+
 async function replicateUntilEnd(
   options: DaemonOptions,
   connections: Destinations,
   stop: Stop,
-  {
-    restore,
-    restoring,
-    version,
-  }: {
-    readonly restore: (databases: Config['databases']) => Restoring;
-    readonly restoring: Restoring;
-    readonly version: string;
-  },
+  { restore, restoring, restores, version }: Starting,
 ): Promise<number> {
   let running: Running | undefined;
   const info = { version, startedAt: new Date(), control: () => running?.controlFolder };
@@ -120,7 +130,7 @@ async function replicateUntilEnd(
     if (addr !== undefined) {
       const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
       http = await startHTTP({
-        ...{ addr, config, replicator, results, connections, info, logger },
+        ...{ addr, config, replicator, results, restores, connections, info, logger },
         databases: () => databases.replicated,
         configFile: options.configFile,
         secrets: shell.secrets,

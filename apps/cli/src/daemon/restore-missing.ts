@@ -29,8 +29,15 @@ export interface RestoreContext {
   readonly logger: Logger;
   /** `fail`: throw the error of a destination that does not answer. */
   readonly onUnanswered: 'wait' | 'fail';
+  /** A missing database was restored, or has no backup and starts empty. */
+  readonly onResult?: ((path: string, result: StartRestore) => void) | undefined;
   readonly signal: AbortSignal;
 }
+
+/** What became of a database that was missing at the start. */
+export type StartRestore =
+  | { readonly kind: 'restored'; readonly seconds: number }
+  | { readonly kind: 'empty' };
 
 /**
  * One promise per missing database, by its path. It resolves when the database was restored or may
@@ -97,7 +104,7 @@ async function restoreOne(
 async function restoreFrom(
   answers: readonly Answer[],
   database: DatabaseConfig,
-  { logger, signal }: RestoreContext,
+  { logger, signal, onResult }: RestoreContext,
 ): Promise<void> {
   const { path } = database.options;
   try {
@@ -120,9 +127,11 @@ async function restoreFrom(
       'txid' in report
         ? { txid: report.txid }
         : { generation: report.generation, position: report.position, timestamp };
+    onResult?.(path, { kind: 'restored', seconds: report.durationMs / 1_000 });
     logger.info(`${path} was missing: restored from ${from.name}`, state);
   } catch (error) {
     if (isError(error, 'RESTORE_NO_SNAPSHOT')) {
+      onResult?.(path, { kind: 'empty' });
       logger.info(`${path} is missing and starts empty: ${error.message}`);
     } else if (isError(error, 'RESTORE_TARGET_EXISTS') && !isMissing(path)) {
       warnOfCreated(database, logger);

@@ -10,7 +10,7 @@ import { createPage } from '../page/create-page.ts';
 import type { Secrets } from '../secrets.ts';
 import type { LastResultsReader } from '../status/last-results.ts';
 import type { Place } from './metrics/destinations.ts';
-import { CONTENT_TYPE, writeMetrics } from './metrics/metrics.ts';
+import { CONTENT_TYPE, writeMetrics, type MetricsInput } from './metrics/metrics.ts';
 import { createRoutes } from './routes.ts';
 import { serveHTTP, type HTTPServer } from './server.ts';
 
@@ -21,6 +21,7 @@ export interface HTTPInput {
   readonly databases: () => readonly DatabaseConfig[];
   readonly replicator: Pick<Replicator, 'status'>;
   readonly results: Pick<LastResultsReader, 'read'>;
+  readonly restores: MetricsInput['restores'];
   readonly connections: Pick<Destinations, 'callsOf'>;
   readonly info: { readonly version: string; readonly startedAt: Date };
   readonly logger: Logger;
@@ -31,7 +32,7 @@ export interface HTTPInput {
 }
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
-  const { addr, config, replicator, results, connections, info, logger } = input;
+  const { addr, config, replicator, results, restores, connections, info, logger } = input;
   const places = new WeakMap<DatabaseConfig, Places>();
   const placesOf = (database: DatabaseConfig): Places => {
     const known = places.get(database) ?? toPlaces(database, connections);
@@ -46,6 +47,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
       const body = writeMetrics({
         databases,
         results: last,
+        restores,
         placeOf: (path, destination) => {
           const database = configured.get(path);
           return database === undefined ? undefined : placesOf(database).get(destination);

@@ -97,6 +97,18 @@ scrape_configs:
 
 [\`alerts/grafana.json\`](../alerts/grafana.json) is a dashboard for Grafana: Dashboards, New, Import.
 
+## Traces
+
+If \`@opentelemetry/api\` can be loaded by Sluice and an SDK is registered, for example with \`NODE_OPTIONS="--import ./otel.mjs"\`, there is a span for each
+
+| span | attributes, after \`sluice.\` |
+| --- | --- |
+| \`sluice.sync\`: one file is sent to one destination | \`database\`, \`destination\`, \`level\`, \`from\` and \`to\` (TXIDs), \`bytes\` |
+| \`sluice.compaction\`: staged files are merged into a level | \`database\`, \`level\`, \`files\` |
+| \`sluice.restore\`: a database is restored | \`output\` |
+
+A span of failed work has the error. \`node:diagnostics_channel\` has the same as the tracing channels \`sluice:sync\`, \`sluice:compaction\` and \`sluice:restore\`.
+
 ## Metrics
 
 Lag counts from the commit to its confirmation by the destination. It grows if a destination is down, and also if the staging disk is full, the database is

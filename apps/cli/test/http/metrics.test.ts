@@ -110,6 +110,21 @@ test('the cost of a month is forecast from the files there and from the calls, a
   expect(forecast(730)).toBeCloseTo((99_000 / gbBytes) * storagePerGB + hourly, 9);
 });
 
+test('what became of a database that was missing at the start is exported', () => {
+  const restores = new Map([
+    ['/a', { kind: 'restored', seconds: 1.5 }],
+    ['/b', { kind: 'empty' }],
+  ] as const);
+  const lines = linesOf(scrape({ restores })).filter((line) => line.startsWith('sluice_restore'));
+  expect(lines).toEqual([
+    'sluice_restore_result{db="/a",result="restored"} 1',
+    'sluice_restore_result{db="/a",result="empty"} 0',
+    'sluice_restore_result{db="/b",result="restored"} 0',
+    'sluice_restore_result{db="/b",result="empty"} 1',
+    'sluice_restore_seconds{db="/a"} 1.5',
+  ]);
+});
+
 test('a label value may have quotes, backslashes, line breaks and any letter', () => {
   const databases = [{ ...STATUS, path: '/a "b"\\c\nd é' }];
   expect(scrape({ databases })).toContain('sluice_db_healthy{db="/a \\"b\\"\\\\c\\nd é"} 1\n');

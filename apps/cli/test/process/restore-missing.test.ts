@@ -29,6 +29,34 @@ test('-restore-if-db-not-exists restores a missing database before replication',
   expect(await rowsAt(backup)).toBe(7);
 });
 
+test('/metrics tells which databases were restored at the start, and which started empty', async () => {
+  const { database, backup, folder } = scene(7);
+  await runProcess(['replicate', '-once', database, `file://${backup}`]);
+  for (const name of fs.readdirSync(folder)) {
+    if (name !== 'backup') fs.rmSync(path.join(folder, name), { recursive: true });
+  }
+  const fresh = path.join(folder, 'fresh.db');
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `addr: ":0"
+dbs:
+- { path: ${database}, restore-if-db-not-exists: true, replica: { path: ${backup} } }
+- { path: ${fresh}, restore-if-db-not-exists: true, replica: { path: ${path.join(folder, 'backup-2')} } }
+`,
+  );
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  const [, origin = ''] = await sluice.says(/metrics at (http:\/\/127\.0\.0\.1:\d+)/);
+  await vi.waitFor(async () => {
+    const text = await (await fetch(`${origin}/metrics`)).text();
+    expect(text).toContain(`sluice_restore_result{db="${database}",result="restored"} 1`);
+    expect(text).toContain(`sluice_restore_result{db="${fresh}",result="empty"} 1`);
+    expect(text).toMatch(/^sluice_restore_seconds\{.*\} \d/m);
+  }, WITHIN);
+  sluice.kill('SIGTERM');
+  await sluice.ended();
+});
+
 test('-restore-if-db-not-exists restores beside unknown objects below generations/, and names them', async () => {
   const { database, backup } = scene(0);
   fs.cpSync(goldenBucket('block-4k'), backup, { recursive: true });

@@ -101,6 +101,7 @@ export function scrape(input: Partial<MetricsInput> = {}): string {
   const parts = writeMetrics({
     databases: [STATUS],
     results: NO_RESULTS,
+    restores: new Map(),
     placeOf: () => undefined,
     process: { version: '0.0.0', startedAt: 1 },
     now: Date.parse('2026-02-01T12:01:00.000Z'),

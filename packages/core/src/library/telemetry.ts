@@ -23,9 +23,9 @@ import { messageOf } from '../error.ts';
 import type { DatabaseStatus } from '../replicate/status/status.ts';
 import type { SluiceEvent } from './events.ts';
 
-type API = typeof import('@opentelemetry/api');
+export type API = typeof import('@opentelemetry/api');
 
-const SCOPE = 'sluice';
+export const SCOPE = 'sluice';
 const EVENTS = channel('sluice:event');
 const DURABLE = tracingChannel<'sluice:durable', DurableContext>('sluice:durable');
 
@@ -40,7 +40,7 @@ export type ReadStatuses = () => Promise<ReadonlyMap<string, DatabaseStatus | un
 let loading: Promise<API | undefined> | undefined;
 
 /** undefined if the application does not have it. */
-async function loadAPI(): Promise<API | undefined> {
+export async function loadAPI(): Promise<API | undefined> {
   loading ??= import('@opentelemetry/api').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
     process.emitWarning(`load @opentelemetry/api: ${messageOf(error)}; there is no telemetry`);

@@ -17,6 +17,11 @@ export function serving<Result>(database: string, work: () => Result): Result {
   return served.run(database, work);
 }
 
+/** The database that `serving` runs for. */
+export function servedDatabase(): string | undefined {
+  return served.getStore();
+}
+
 /** A logger that adds the field `db`: `database`, or else the database from `serving`. */
 export function loggerFor(logger: Logger, database?: string): Logger {
   const named = (fields: Fields = {}): Fields => {

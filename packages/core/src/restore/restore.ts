@@ -3,6 +3,7 @@
  */
 
 import { systemClock } from '../clock.ts';
+import { traced } from '../tracing.ts';
 import { checkIntegrity } from './integrity.ts';
 import type { RestoreOptions, RestoreReport } from './options.ts';
 import { Output } from './output.ts';
@@ -16,6 +17,11 @@ import { Downloads, removeDownloads } from './resume/downloads.ts';
  * the same state; and the errors of the destination.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
+  const { output } = options;
+  return await traced('restore', { output }, () => restoreTo(options));
+}
+
+async function restoreTo(options: RestoreOptions): Promise<RestoreReport> {
   const { clock = systemClock } = options;
   const startedAt = clock.monotonic();
   const signal = options.signal ?? new AbortController().signal;

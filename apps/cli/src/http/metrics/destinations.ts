@@ -94,7 +94,7 @@ export const DESTINATIONS: FamilyGroup<DestinationView> = {
     {
       name: 'sluice_replica_operations_total',
       type: 'counter',
-      help: 'Calls of the backend since the process started, with retries; a call of a large file or a long listing is several requests',
+      help: 'Calls of the backend for replication since the process started, with retries, without drills, scrubs and restores; a call of a large file or a long listing is several requests',
       labels: ['operation', 'result'],
       read: ({ place }) => place?.calls.counts.map(({ labels, count }) => [labels, count]),
     },
@@ -112,7 +112,7 @@ export const DESTINATIONS: FamilyGroup<DestinationView> = {
     {
       name: 'sluice_replica_cost_forecast',
       type: 'gauge',
-      help: 'Cost of a month by list prices, with the files there now and the calls since the start; absent in the first hour and where no prices are known. See sluice cost',
+      help: 'Cost of a month by list prices, with the files there now and the calls of replication since the start; absent in the first hour and where no prices are known. See sluice cost',
       labels: ['currency'],
       read: readCost,
     },

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import type { DatabaseStatus } from '@sluice/core';
 import type { Calls } from '../../counted-client.ts';
 import type { LastResults } from '../../status/last-results.ts';
+import type { StartRestore } from '../../daemon/restore-missing.ts';
 import { DATABASES } from './databases.ts';
 import { DESTINATIONS, type DestinationView, type Place } from './destinations.ts';
 import {
@@ -19,6 +20,7 @@ import {
   type LitestreamTypeView,
 } from './litestream-names.ts';
 import { PROCESS, type ProcessView } from './process.ts';
+import { RESTORES } from './restores.ts';
 import { RESULTS, type ResultView } from './results.ts';
 
 /** The version of the text format. */
@@ -27,6 +29,8 @@ export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 export interface MetricsInput {
   readonly databases: readonly DatabaseStatus[];
   readonly results: ReadonlyMap<string, LastResults>;
+  /** Of the databases that were missing at the start. */
+  readonly restores: ReadonlyMap<string, StartRestore>;
   readonly placeOf: (database: string, destination: string) => Place | undefined;
   readonly process: ProcessView;
   /** Unix time in ms. */
@@ -41,6 +45,7 @@ export function writeMetrics(input: MetricsInput): Buffer[] {
     ...write(DATABASES, input.databases.map(toDatabaseView)),
     ...write(DESTINATIONS, input.databases.flatMap(toDestinationViews(input))),
     ...write(RESULTS, toResultViews(input)),
+    ...write(RESTORES, toRestoreViews(input)),
     ...(input.names === 'ours' ? [] : writeLitestream(input)),
   ];
 }
@@ -68,6 +73,10 @@ function toDestinationViews({
       labels: toLabels({ db, destination: status.name }),
       view: { status, place: placeOf(db, status.name), uptimeMs },
     }));
+}
+
+function toRestoreViews({ restores }: MetricsInput): LabeledView<StartRestore>[] {
+  return [...restores].map(([db, view]) => ({ labels: toLabels({ db }), view }));
 }
 
 function toResultViews({ results, now }: MetricsInput): LabeledView<ResultView>[] {

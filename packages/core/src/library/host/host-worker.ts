@@ -6,6 +6,7 @@
  *  an error that nobody caught                         the process ends at once, and the application starts another
  */
 
+import { traceSpans } from '../spans.ts';
 import { isBrokenInvariant, messageOf } from '../../error.ts';
 import { ownerOfEscaped } from '../../store/policy/contained.ts';
 import type { FromHost, ToHost } from '../messages.ts';
@@ -30,6 +31,7 @@ process.on('message', (message: ToHost) => {
   switch (message.kind) {
     case 'start':
       process.title = `sluice ${message.options.databases.map(({ options }) => options.path).join(' ')}`;
+      void traceSpans(); // until this process ends
       host.start(message.options).catch(refuse);
       return;
     case 'call':

@@ -12,6 +12,7 @@
 import type { Clock } from '../../clock.ts';
 import { formatBytes } from '../../config/bytes.ts';
 import { isError, ReplicationError } from '../../error.ts';
+import { formatTXID } from '../../ltx/txid.ts';
 import type { FileSystem } from '../../file-system.ts';
 import { type FencedReplica, Fencing, writeFenced } from '../../replica/fencing.ts';
 import type { EncryptedFiles, LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
@@ -20,6 +21,8 @@ import type { Logger } from '../../store/backend.ts';
 import type { Capabilities } from '../../store/client.ts';
 import { describeFile } from '../../store/describe.ts';
 import type { LTXFileRef } from '../../store/layout.ts';
+import { traced, type TraceContext } from '../../tracing.ts';
+import { servedDatabase } from '../logging.ts';
 import type { SentRecord } from './admission.ts';
 import { bodyAs, type SharedReads } from './bodies.ts';
 import { type Plain, Sealer, type SealerContext } from './sealer.ts';
@@ -103,11 +106,13 @@ export class Sender {
       logger[level](`${name}: ${message}`, { target });
     let written: Written | 'gone';
     try {
-      written = await sendFile(replica, {
-        ...{ ref, source, files, reads, uploaded: this.#uploaded },
-        ...{ onBytes, onFound, signal },
-        sealer: this.#sealer,
-      });
+      written = await traced('sync', toContext(name, ref, source), () =>
+        sendFile(replica, {
+          ...{ ref, source, files, reads, uploaded: this.#uploaded },
+          ...{ onBytes, onFound, signal },
+          sealer: this.#sealer,
+        }),
+      );
     } catch (error) {
       if (this.#isOwnFile(error, ref)) throw notListed(ref, 'it is not listed');
       if (isError(error, 'REPLICA_CONFLICT')) holdings.nameTaken(ref, need);
@@ -295,6 +300,15 @@ async function sendFile(
     if (signal.aborted || (await isThere(files, source.path))) throw error;
     return 'gone';
   }
+}
+
+function toContext(
+  destination: string,
+  { level, minTXID, maxTXID }: LTXFileRef,
+  { sizeBytes }: Pick<SeedWrite['source'], 'sizeBytes'>,
+): TraceContext {
+  const [from, to] = [formatTXID(minTXID), formatTXID(maxTXID)];
+  return { database: servedDatabase(), destination, level, from, to, bytes: sizeBytes };
 }
 
 function toRecord(

@@ -12,11 +12,14 @@ import type { PageEncoding } from '../../kernel/kernel.ts';
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
 import type { Logger } from '../../store/backend.ts';
 import type { Backlog } from '../backlog.ts';
+import { traced } from '../../tracing.ts';
 import { Retry } from '../condition.ts';
 import { type MergeFiles, type MergeSource, type StagedMerge } from './merge-files.ts';
 import { StagedLevels } from './staged-levels.ts';
 
 export interface CompactorOptions {
+  /** Of the database, for tracing. */
+  readonly path?: string | undefined;
   readonly metaPath: string;
   readonly levels: readonly MergeLevel[];
   readonly verifyCompaction: boolean;
@@ -282,13 +285,16 @@ export class Compactor {
     const began = clock.monotonic();
     const counts = this.#countsOf(level);
     try {
-      const file = await merge({
-        folder: options.metaPath,
-        level,
-        inputs: inputs.map(({ path, sizeBytes }) => ({ path, sizeBytes })),
-        encoding: options.pageEncoding,
-        verify: options.verifyCompaction ? 'verify' : 'trust',
-      });
+      const about = { database: options.path, level, files: inputs.length };
+      const file = await traced('compaction', about, () =>
+        merge({
+          folder: options.metaPath,
+          level,
+          inputs: inputs.map(({ path, sizeBytes }) => ({ path, sizeBytes })),
+          encoding: options.pageEncoding,
+          verify: options.verifyCompaction ? 'verify' : 'trust',
+        }),
+      );
       if (this.#isClosed) return; // found again at the next start
       this.#staged.add(file);
       this.#mergedTo.set(level, last.maxTXID);
