@@ -157,7 +157,8 @@ function isBuilt() {
   const outputs = packages
     .filter((folder) => exists(`${folder}/tsconfig.json`)) // the others need no build
     .map((folder) => `${folder}/dist/index.js`);
-  return [...outputs, 'apps/cli/dist/main.js', 'packages/core/wasm'].every(exists);
+  const page = 'apps/dashboard/dist/page/index.html';
+  return [...outputs, page, 'apps/cli/dist/main.js', 'packages/core/wasm'].every(exists);
 }
 
 /** An unreadable stamp counts as missing: all steps run again. */

@@ -87,6 +87,7 @@ const DOWNLOADED = [
 /** Installed one at a time, because apt takes a lock. */
 const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
+  apt('promtool', '/usr/bin/promtool', 'prometheus'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
   apt('strace', '/usr/bin/strace', 'strace'),
   apt('systemd', '/usr/bin/systemd-analyze', 'systemd'),
@@ -94,6 +95,7 @@ const DEBIAN = [
   apt('fish', '/usr/bin/fish', 'fish'),
   apt('mandoc', '/usr/bin/mandoc', 'mandoc'),
   apt('python3', '/usr/bin/python3', 'python3'),
+  apt('chromium', '/usr/bin/chromium', 'chromium'),
 ];
 
 const wanted = wantedNames();

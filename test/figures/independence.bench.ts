@@ -57,6 +57,8 @@ const WAYS: Readonly<Record<string, Badness>> = {
   'no answers': answering({ kind: 'hold-request' }),
   '403 AccessDenied': answering({ kind: 'error', status: 403, code: 'AccessDenied' }),
   '503 SlowDown': answering({ kind: 'error', status: 503, code: 'SlowDown' }),
+  'a full disk': answering({ kind: 'error', status: 507, code: 'XMinioStorageFull' }, 'PutObject'),
+  'its bucket is gone': answering({ kind: 'error', status: 404, code: 'NoSuchBucket' }),
   'connections reset': answering({ kind: 'cut-request', afterBytes: 0 }, 'PutObject'),
   '200 without effect': answering(
     { kind: 'answer', status: 200, headers: { etag: '"5f"' }, text: '' },

@@ -65,11 +65,11 @@ class Subject {
     if (status !== 0) throw new Error('dd cannot drop the cache of a file here');
   }
 
-  /** Size of all files, by name, at the destination with the most. */
+  /** Size of all files but merged ones, at the destination with the most: a merged file repeats what was sent before. */
   get sentBytes(): number {
     const sizes = this.#destinations.map((folder) => {
       const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
-      const files = names.filter((name) => name.endsWith('.ltx'));
+      const files = names.filter((name) => /\bltx\/[09]\/.*\.ltx$/.test(name));
       return files.reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
     });
     return Math.max(...sizes);

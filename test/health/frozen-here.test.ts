@@ -1,5 +1,5 @@
 /**
- * Stalls each stage between a commit and its staged file. Status, its exit code, /healthz and /metrics
+ * Stalls each stage between a commit and its staged file. Status, its exit code, /status and /metrics
  * must report it within max-lag.
  */
 
@@ -10,7 +10,7 @@ interface Stage {
   readonly name: string;
   /** The file in $FREEZE that stalls the stage, and its pattern. */
   readonly freeze: readonly [name: string, pattern?: string];
-  /** Name of the stage in /healthz. */
+  /** Name of the stage in /status. */
   readonly stage: string;
   readonly keys?: string;
   /** Exit code of the replicator when it is stopped during the stall. */
@@ -66,7 +66,7 @@ const STAGES: readonly Stage[] = [
 ];
 
 test.each(STAGES)(
-  'a stall is reported by status, exit code, /healthz and /metrics: $name',
+  'a stall is reported by status, exit code, /status and /metrics: $name',
   async (stage) => {
     const scene = new Scene(stage.keys);
     const [name, pattern] = stage.freeze;

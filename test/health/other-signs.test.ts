@@ -9,7 +9,7 @@ import { MovedClock } from '../support/moved-clock.ts';
 import { until } from '../support/wait.ts';
 import { READING_MS, UNHEALTHY, HEALTHY, MAX_LAG_MS, Scene } from './scene.ts';
 
-test('a database that its application keeps locked is reported by status, exit code, /healthz and /metrics', async () => {
+test('a database that its application keeps locked is reported by status, exit code, /status and /metrics', async () => {
   const scene = new Scene();
   const exclusive = new Database(scene.database);
   onTestFinished(() => void exclusive.close());
@@ -42,7 +42,7 @@ test('a missing database is healthy at first and unhealthy after max-lag', async
   scene.closeApplication();
   fs.rmSync(scene.database);
   await scene.start();
-  expect((await scene.readings()).healthz).toBe(200);
+  expect((await scene.readings()).served).toBe(200);
   const { problems } = await scene.waitForAll(UNHEALTHY, MAX_LAG_MS + READING_MS);
   expect(problems.join()).toContain('it has not existed for');
   expect((await scene.status()).row.replicator).toMatch(/^replicator \d+ is running$/);

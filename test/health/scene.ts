@@ -18,7 +18,8 @@ export interface Readings {
   /** Health in `sluice status`, and its exit code. */
   readonly status: boolean;
   readonly exitCode: number | null;
-  readonly healthz: number;
+  /** Of /status. */
+  readonly served: number;
   readonly metric: string | undefined;
   readonly problems: readonly string[];
 }
@@ -29,8 +30,8 @@ interface Row {
   readonly problems: readonly string[];
 }
 
-export const HEALTHY = { status: true, exitCode: 0, healthz: 200, metric: '1' };
-export const UNHEALTHY = { status: false, exitCode: 3, healthz: 503, metric: '0' };
+export const HEALTHY = { status: true, exitCode: 0, served: 200, metric: '1' };
+export const UNHEALTHY = { status: false, exitCode: 3, served: 503, metric: '0' };
 
 export class Scene {
   readonly folder = temporaryFolder('frozen');
@@ -94,18 +95,18 @@ dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
   }
 
   async readings(): Promise<Readings> {
-    const [status, healthz, metrics] = await Promise.all([
+    const [status, served, metrics] = await Promise.all([
       this.status(),
-      fetch(`${this.#origin}/healthz`),
+      fetch(`${this.#origin}/status`),
       fetch(`${this.#origin}/metrics`).then((response) => response.text()),
     ]);
-    const { databases } = (await healthz.json()) as {
+    const { databases } = (await served.json()) as {
       databases: { problems: { stage: string; message: string }[] }[];
     };
     return {
       status: status.row.healthy,
       exitCode: status.code,
-      healthz: healthz.status,
+      served: served.status,
       metric: /^sluice_db_healthy\{.*\} (\d)$/m.exec(metrics)?.[1],
       problems: [
         ...status.row.problems,
@@ -121,8 +122,8 @@ dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
     try {
       const isMatch = async (): Promise<boolean> => {
         last = await this.readings();
-        const { status, exitCode, healthz, metric } = last;
-        return JSON.stringify({ status, exitCode, healthz, metric }) === JSON.stringify(wanted);
+        const { status, exitCode, served, metric } = last;
+        return JSON.stringify({ status, exitCode, served, metric }) === JSON.stringify(wanted);
       };
       await until('all readings match', isMatch, timeoutMs);
     } catch (error) {

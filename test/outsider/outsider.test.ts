@@ -24,7 +24,8 @@ const HTTP = path.join(FOLDER, 'sluice-http');
 const KV = path.join(FOLDER, 'sluice-kv');
 const PROJECT = path.join(FOLDER, 'place');
 const CLI = path.join(FOLDER, 'cli');
-const CLI_NEEDS = ['core', 'file', 's3', 'gcs', 'azure', 'sftp'].map((name) => `@sluice/${name}`);
+const BACKENDS = ['file', 's3', 'gcs', 'azure', 'sftp'].map((name) => `@sluice/${name}`);
+const CLI_NEEDS = ['@sluice/core', '@sluice/dashboard', ...BACKENDS];
 /** Supported versions of TypeScript, from the oldest one to ours. */
 const COMPILERS = { ts5: '5.9', ts6: '6', ts7: '7' };
 const running: ChildProcess[] = [];
@@ -41,6 +42,7 @@ beforeAll(() => {
     'packages/gcs',
     'packages/azure',
     'packages/sftp',
+    'apps/dashboard',
     'apps/cli',
   );
   writePage();
@@ -159,12 +161,11 @@ test.each(Object.keys(COMPILERS))(
     const entries = ['core', 'core/backend', 'core/backend/config', 'core/ltx'].map(
       (entry) => `@sluice/${entry}`,
     );
-    const backends = CLI_NEEDS.filter((each) => each !== '@sluice/core');
     const lines = [
       ...entries.map((entry, index) => `export type * as Entry${index} from '${entry}';`),
       `import type { Backend } from '@sluice/core/backend';`,
-      ...backends.map((each, index) => `import { backend as backend${index} } from '${each}';`),
-      `export const backends: Backend<unknown>[] = [${backends.map((_, index) => `backend${index}`).join()}];`,
+      ...BACKENDS.map((each, index) => `import { backend as backend${index} } from '${each}';`),
+      `export const backends: Backend<unknown>[] = [${BACKENDS.map((_, index) => `backend${index}`).join()}];`,
     ];
     fs.writeFileSync(path.join(CLI, 'every.mts'), lines.join('\n'));
     const { compilerOptions } = JSON.parse(

@@ -3,14 +3,7 @@
 import { defaultMetaPath } from '../../packages/core/src/replicate/replicate.ts';
 import { Driller } from './actors/driller.ts';
 import { Follower } from './actors/follower.ts';
-import {
-  drawActors,
-  drawInterval,
-  intervalsRandom,
-  optionalRandom,
-  writersRandom,
-  type OptionalActor,
-} from './actors/optional.ts';
+import { drawActors, drawInterval, generatorsOf, type OptionalActor } from './actors/optional.ts';
 import { Broken } from './claims.ts';
 import type { Core } from './ports/core.ts';
 import { verifyMerging } from './merging.ts';
@@ -41,10 +34,9 @@ export class OptionalActors {
   /** Before the run begins. */
   constructor({ world, core, seed, folder, actors }: OptionalActorsInput) {
     this.#world = world;
-    const random = optionalRandom(seed);
-    const intervals = intervalsRandom(seed);
-    const writers = writersRandom(seed);
-    const drawn = drawActors({ random, intervals, writers }, actors);
+    const generators = generatorsOf(seed);
+    const { random, intervals, writers } = generators;
+    const drawn = drawActors(generators, actors);
     const { time, truth, buckets, disk, promises, claims, application } = world;
     const input = {
       ...{ core, time, random, truth, folder, buckets },

@@ -58,6 +58,17 @@ export const PLANTED_ERRORS = {
       },
     ],
   },
+  /** I2: commits to a database that was closed while it was idle are not noticed. */
+  blindWhileIdle: {
+    breaks: ['I1 acknowledged restores', 'I2 no hole', 'green over a loss'],
+    sources: [
+      {
+        file: 'database/idle-database.ts',
+        find: 'if (!isUnchanged(files, kernel)) return true;',
+        replace: 'isUnchanged(files, kernel);',
+      },
+    ],
+  },
   /** I4: an uploader that waits for the database tries again at once. */
   busyWaiting: {
     breaks: ['no busy loop'],

@@ -34,6 +34,9 @@ const MAX_LAG_MS = 10_000;
 /** While hours pass, the machine sleeps for up to this long. */
 const LEAP_MS_MAX = 1_800_000;
 const AWAKE_MS = 8_000;
+/** When an idle database is closed. Drawn from a generator of its own: the steps are the same with each of them. */
+const IDLE_CLOSE_MS = [300, 1_500, 10_000, 300_000, 0];
+const IDLE_MASK = 0x51d3_a94b;
 const CRASH_CALLS_MAX = 60;
 /** Within this time a replicator that is to be killed makes a call. */
 const CRASH_MS_MAX = 30_000;
@@ -122,6 +125,7 @@ export class World {
       stagingMaxBytes: random.pick([100_000, 1_000_000, 2 ** 30]),
       tailBytesMax: random.pick([20_000, 200_000, 2 ** 24]),
       snapshotIntervalMs: this.policy.snapshotIntervalMs,
+      idleCloseMs: randomFrom(seed ^ IDLE_MASK).pick(IDLE_CLOSE_MS),
     };
   }
 

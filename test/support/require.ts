@@ -32,6 +32,7 @@ const FILES = {
   // Installed by Debian packages.
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
+  promtool: '/usr/bin/promtool',
   bash: '/bin/bash',
   unshare: '/usr/bin/unshare',
   'ssh-agent': '/usr/bin/ssh-agent',
@@ -42,6 +43,7 @@ const FILES = {
   fish: '/usr/bin/fish',
   mandoc: '/usr/bin/mandoc',
   python3: '/usr/bin/python3',
+  chromium: '/usr/bin/chromium',
 } as const;
 
 export type Tool = keyof typeof FILES;

@@ -3,12 +3,15 @@
 import { Containment, Destination, loggerFor, openReplica, type OpenReplica } from '@sluice/core';
 import { homeFolder, sameConfig } from '@sluice/core/config';
 import type { Logger } from '@sluice/core/backend';
+import { CallCounter, Calls } from './counted-client.ts';
 import { toEncryption } from './encryption.ts';
 import type { DestinationConfig } from './config/model.ts';
+import { cleanError } from './secrets.ts';
 
 interface Entry {
   readonly wanted: DestinationConfig;
   readonly opening: Promise<Destination>;
+  readonly counter: CallCounter;
 }
 
 /** `await using` closes all connections. */
@@ -17,6 +20,8 @@ export class Destinations implements AsyncDisposable {
   readonly #access: 'read' | 'write';
   readonly #readBytesPerSecond: number | undefined;
   readonly #entries: Entry[] = [];
+  /** By `place`. They outlive a broken connection. */
+  readonly #calls = new Map<string, Calls>();
 
   /** `readBytesPerSecond` limits the reads of each connection. */
   constructor(logger: Logger, access: 'read' | 'write', readBytesPerSecond?: number) {
@@ -27,7 +32,16 @@ export class Destinations implements AsyncDisposable {
 
   /** Opens the replica. Errors of `connect`. */
   async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
-    return openReplica(await this.connect(wanted, signal), wanted.path);
+    const destination = await this.connect(wanted, signal);
+    this.#find(wanted)?.counter.count(wanted.path, this.callsOf(wanted));
+    return openReplica(destination, wanted.path);
+  }
+
+  /** The calls of the backend for this replica. */
+  callsOf({ place }: Pick<DestinationConfig, 'place'>): Calls {
+    const calls = this.#calls.get(place) ?? new Calls();
+    this.#calls.set(place, calls);
+    return calls;
   }
 
   /** Connects unless a connection exists. A failed attempt is not cached. */
@@ -40,6 +54,14 @@ export class Destinations implements AsyncDisposable {
       if (index >= 0) this.#entries.splice(index, 1);
       throw error;
     }
+  }
+
+  /** Closes the connections that none of these uses. */
+  async retain(used: readonly DestinationConfig[]): Promise<void> {
+    const kept = new Set(used.map((wanted) => this.#find(wanted)));
+    const unused = this.#entries.filter((entry) => !kept.has(entry));
+    for (const entry of unused) this.#entries.splice(this.#entries.indexOf(entry), 1);
+    await closeAll(unused, this.#logger);
   }
 
   async close(): Promise<void> {
@@ -62,7 +84,10 @@ export class Destinations implements AsyncDisposable {
 
   #add(wanted: DestinationConfig, signal: AbortSignal | undefined): Entry {
     const containment = new Containment(wanted.target);
-    const entry = { wanted, opening: this.#connect(wanted, containment, signal) };
+    const { secrets } = wanted;
+    const counter = new CallCounter((error) => secrets && cleanError(error, secrets));
+    const opening = this.#connect(wanted, { containment, counter }, signal);
+    const entry = { wanted, opening, counter };
     this.#entries.push(entry);
     const replace = (): void => this.#replace(entry);
     containment.broken.addEventListener('abort', replace, { once: true });
@@ -78,13 +103,17 @@ export class Destinations implements AsyncDisposable {
 
   async #connect(
     wanted: DestinationConfig,
-    containment: Containment,
+    { containment, counter }: { containment: Containment; counter: CallCounter },
     signal: AbortSignal | undefined,
   ): Promise<Destination> {
     setHomeFallback();
     const context = { logger: this.#logger, access: this.#access, signal };
-    const client = await containment.call(() => wanted.backend.connect(wanted.config, context));
-    return new Destination(client, {
+    const connecting = containment.call(() => wanted.backend.connect(wanted.config, context));
+    const client = await connecting.catch((error: unknown) => {
+      if (wanted.secrets !== undefined) cleanError(error, wanted.secrets);
+      throw error;
+    });
+    return new Destination(counter.counted(client), {
       containment,
       limits: wanted.limits,
       access: this.#access,

@@ -6,7 +6,7 @@
  * or write to another place. All others are ignored with a note, so that a working litestream.yml starts.
  */
 
-import { noted, notYet, type KnownBy, type Support } from './support.ts';
+import { noted, type KnownBy, type Support } from './support.ts';
 
 export type Scope = 'top' | 'database' | 'replica';
 
@@ -25,15 +25,8 @@ export interface Word {
 const NO_CHECK_INTERVAL = noted(
   'Sluice looks for files to delete every 10 minutes, if files were written',
 );
-const NO_FOLDERS = notYet(
-  'folders are not searched for databases',
-  'list each database under dbs with its path',
-);
-const NO_PINGS = noted(
-  'no heartbeat is sent, so the service that expects it will raise an alarm: let it watch /healthz (addr) or "sluice status"',
-);
 const NO_SOCKET = noted(
-  'the control socket is always in the staging folder of the database, for the user of the replicator only',
+  'the control sockets are in the staging folders and in the runtime folder of the user, for the user of the replicator only',
 );
 
 const word = (
@@ -50,8 +43,6 @@ const word = (
 const TOP_WORDS: readonly Word[] = [
   word('top', 'logging.source', 'true', noted('log lines have no source position')),
   word('top', 'l0-retention-check-interval', '30s', NO_CHECK_INTERVAL),
-  word('top', 'heartbeat-url', 'https://example.com/ping', NO_PINGS),
-  word('top', 'heartbeat-interval', '5m', NO_PINGS),
   word('top', 'socket.enabled', 'true', NO_SOCKET),
   word('top', 'socket.path', '/var/run/litestream.sock', NO_SOCKET),
   word('top', 'socket.permissions', '"0600"', NO_SOCKET),
@@ -59,16 +50,6 @@ const TOP_WORDS: readonly Word[] = [
 ];
 
 const DATABASE_WORDS: readonly Word[] = [
-  word('database', 'dir', '/data', NO_FOLDERS),
-  word('database', 'pattern', '"*.db"', NO_FOLDERS),
-  word('database', 'recursive', 'true', NO_FOLDERS),
-  word('database', 'watch', 'true', NO_FOLDERS),
-  word(
-    'database',
-    'meta-dir',
-    '/data/meta',
-    notYet('folders are not searched for databases', 'use meta-path for each database'),
-  ),
   word(
     'database',
     'max-checkpoint-page-count',

@@ -97,7 +97,7 @@ function printLTXPlan(
 }
 
 /** The destinations that files are read from, the nearest first. */
-function placesOf({ destinations, plan: { files } }: Across): readonly DestinationConfig[] {
+export function placesOf({ destinations, plan: { files } }: Across): readonly DestinationConfig[] {
   const names = new Set(files.map(({ source }) => source.name));
   return destinations.filter(({ name }) => names.has(name));
 }

@@ -26,6 +26,22 @@ export class Secrets {
   }
 }
 
+/** How many causes of an error are cleaned: a chain may be circular. */
+const CAUSES_MAX = 10;
+
+/** Removes the secrets from the messages of an error and of its causes: a vendor's SDK may quote them. */
+export function cleanError(error: unknown, secrets: Secrets): void {
+  let inner = error;
+  for (let depth = 0; depth < CAUSES_MAX && inner instanceof Error; depth++) {
+    for (const key of ['message', 'stack'] as const) {
+      const text = inner[key];
+      const cleaned = text === undefined ? undefined : secrets.clean(text);
+      if (cleaned !== text) Reflect.set(inner, key, cleaned); // does nothing if it is frozen
+    }
+    inner = inner.cause;
+  }
+}
+
 function spellings(value: string): Set<string> {
   return new Set([value, encodeURIComponent(value)]);
 }

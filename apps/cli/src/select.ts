@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
+import { findInDirectories } from './config/directory.ts';
 import { toDatabasePath } from './config/schema.ts';
 import { destinationFromURL } from './config/replica.ts';
 import { loadConfig } from './config/load.ts';
@@ -53,12 +54,23 @@ async function selectURL(url: string, args: Arguments, shell: Shell): Promise<Se
   return { database: undefined, destinations: [destination] };
 }
 
+/** Databases that a message lists. */
+const NAMED_MAX = 20;
+
+/** The database of a path: it is named, or in a directory, even if the file does not exist. */
+export function databaseAt(config: Config, wanted: string): DatabaseConfig | undefined {
+  const found = config.databases.find((database) => database.options.path === wanted);
+  return found ?? findInDirectories(config.directories, wanted);
+}
+
 /** CONFIG_INVALID if the configuration has no such database. */
 export function findDatabase(config: Config, argument: string, args: Arguments): DatabaseConfig {
   const wanted = toDatabasePath(argument);
-  const found = config.databases.find((database) => database.options.path === wanted);
+  const found = databaseAt(config, wanted);
   if (found !== undefined) return found;
-  const known = config.databases.map((database) => database.options.path).join(', ');
+  const paths = config.databases.map((database) => database.options.path);
+  const more = paths.length > NAMED_MAX ? ` and ${paths.length - NAMED_MAX} more` : '';
+  const known = paths.slice(0, NAMED_MAX).join(', ') + more;
   throw usageError(
     args.command,
     `${wanted} is not in ${config.source}, which has ${known}; ${hintFor(argument, wanted)}`,

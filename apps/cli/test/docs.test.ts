@@ -10,16 +10,24 @@ import { COMMANDS } from '../src/surface/commands.ts';
 import { VARIABLES } from '../src/surface/environment.ts';
 import { EXIT_OF_ERROR } from '../src/exit-of-error.ts';
 import { renderCommands } from './docs/commands.ts';
+import { JSON_SCHEMAS } from './docs/json-schemas.ts';
+import { JSON_SHAPES } from './docs/json-shapes.ts';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
+import { renderMetrics } from './docs/metrics.ts';
 import { SCHEMA_URL } from '../src/config/schema-url.ts';
+import { readText } from './support/configuration.ts';
 import { renderJSONSchema } from './docs/json-schema.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 test('docs/commands.md matches the table of commands', async () => {
   await expect(renderCommands()).toMatchFileSnapshot(`${ROOT}docs/commands.md`);
+});
+
+test('docs/metrics.md matches the families of metrics', async () => {
+  await expect(renderMetrics()).toMatchFileSnapshot(`${ROOT}docs/metrics.md`);
 });
 
 test('the manual page matches the tables of commands and variables', async () => {
@@ -38,6 +46,16 @@ test('sluice.schema.json matches the schemas', async () => {
   const file = `${ROOT}apps/cli/sluice.schema.json`;
   await expect(await renderJSONSchema()).toMatchFileSnapshot(file);
 });
+
+test.each(Object.entries(JSON_SCHEMAS))(
+  'the example of %s -json in docs/commands.md has the form that the command prints',
+  (command, schema) => {
+    const examples = [...(JSON_SHAPES[command] ?? '').matchAll(/```json\n([^]*?)\n```/g)];
+    expect(examples.length).toBeGreaterThan(0);
+    for (const [, text = ''] of examples)
+      expect(schema.safeParse(JSON.parse(text)).error).toBeUndefined();
+  },
+);
 
 const validateFile = new Ajv({ strict: false }).compile(
   JSON.parse(await renderJSONSchema()) as object,
@@ -59,9 +77,27 @@ test.each(fs.readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yml
   },
 );
 
+const configuration = fs.readFileSync(`${ROOT}docs/configuration.md`, 'utf8');
+/** Blocks without a database get one. */
+const blocks = [...configuration.matchAll(/^```yaml\n([^]*?)^```/gm)]
+  .map(([, text = '']) => text)
+  .filter((text) => !/^dbs:/m.test(text))
+  .map((text) => `${text}\ndbs: [{ path: /d, replica: { path: /b } }]\n`);
+
+test('docs/configuration.md has examples of sections', () => {
+  expect(blocks.length).toBeGreaterThan(1);
+});
+
+test.each(blocks)('the example of docs/configuration.md is valid: %j', async (text) => {
+  expect(mistakesOf(text)).toEqual([]);
+  const environment = { NTFY_TOKEN: 'token', SLACK_WEBHOOK_URL: 'https://hooks.slack.com/x' };
+  expect((await readText(text, environment)).notes).toEqual([]);
+});
+
 test.each([
   'dbs: []',
   'dbs: [{ path: /d }]',
+  'dbs: [{ dir: /d, replica: { path: /b } }]',
   'dbs: [{ path: /d, replica: { path: /b, bucket: b } }]',
   'dbs: [{ path: /d, replica: { type: s3, bukcet: b } }]',
   'dbs: [{ path: /d, replica: { url: "s3://b/p", host: h } }]',
@@ -78,6 +114,7 @@ test.each([
   'dbs: [{ path: /d, replica: { url: "gs://b/p", credentials-file: /k } }]',
   'dbs: [{ path: /d, replica: { type: "@acme/sluice-http", retries: 5, any: { key: 1 } } }]',
   'dbs: [{ path: /d, replica: { type: sftp, host: h, user: u, password-file: /p, retention: 72h } }]',
+  'dbs: [{ dir: /d, pattern: "*.db", recursive: true, replica: { path: /b } }]',
   'region: r\nsync-interval: $EVERY\ndbs: [{ path: /d, truncate-page-n: $N, replica: { path: /b } }]',
 ])('an editor accepts %j', (text) => {
   expect(mistakesOf(text)).toEqual([]);

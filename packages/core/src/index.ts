@@ -34,6 +34,7 @@ export { parseTimeOfDay } from './replicate/levels/snapshot-time.ts';
 export { loggerFor, serving } from './replicate/logging.ts';
 export type { ReplicaTarget } from './replicate/status/status.ts';
 export { lastSentTo } from './replicate/record.ts';
+export { resetStaging, type ResetInput, type ResetReport } from './replicate/reset.ts';
 export { reseedAtStart, type Reseed, type StoppedReseed } from './replicate/reseed.ts';
 export { recordOrigin, type RestoredBackup } from './replicate/ownership/origin.ts';
 export type { LeaseSettings } from './replicate/ownership/lease.ts';
@@ -183,7 +184,7 @@ export type { LostStates } from './repair/plan.ts';
 export type { Part } from './repair/parts.ts';
 export { sqliteVersion } from './database/sqlite/sqlite-version.ts';
 export { callControl, type ControlCall } from './control/client.ts';
-export type { ControlCommands } from './control/server.ts';
+export { ControlServer, type ControlCommands } from './control/server.ts';
 export { readFullySync, writeFullySync } from './file-io.ts';
 export { allLevelsPrefix, levelPrefix } from './store/layout.ts';
 export {

@@ -32,26 +32,20 @@ const SEED_MASK = 0x0f1a_57e2;
 const INTERVALS_MASK = 0x3c6e_f372;
 const WRITERS_MASK = 0x2b1d_90c7;
 
-/** The generator of the optional actors. */
-export function optionalRandom(seed: number): Random {
-  return randomFrom(seed ^ SEED_MASK);
-}
-
-/** The generator of the snapshot intervals. With them and without them, the other optional actors are the same. */
-export function intervalsRandom(seed: number): Random {
-  return randomFrom(seed ^ INTERVALS_MASK);
-}
-
-/** The generator of two writers. */
-export function writersRandom(seed: number): Random {
-  return randomFrom(seed ^ WRITERS_MASK);
-}
-
 /** `intervals` and `writers` have generators of their own: with them and without them, the others are the same. */
 export interface Generators {
   readonly random: Random;
   readonly intervals: Random;
   readonly writers: Random;
+}
+
+/** The generators of a run. */
+export function generatorsOf(seed: number): Generators {
+  return {
+    random: randomFrom(seed ^ SEED_MASK),
+    intervals: randomFrom(seed ^ INTERVALS_MASK),
+    writers: randomFrom(seed ^ WRITERS_MASK),
+  };
 }
 
 /** `chosen`: exactly these, in each run. */

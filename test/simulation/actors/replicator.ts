@@ -214,7 +214,7 @@ export class Replicator {
       kernel: core.createKernel(),
       emit: (event) => {
         const copy = structuredClone(event);
-        if (copy.kind === 'opened') {
+        if (copy.kind === 'opened' && copy.after === 'start') {
           this.foundTXIDs = new Set(copy.staged.map(({ file }) => file.maxTXID));
         }
         if (wrappers.passes?.(copy) !== false) toMain(() => listen(copy));

@@ -1,24 +1,14 @@
 /** sluice history: what can be restored from each destination. If one fails, the others are still shown. */
 
-import {
-  hasBackup,
-  historyOfV03,
-  listGenerations,
-  planV03,
-  readHistory,
-  type HistoryOptions,
-  type HistoryReport,
-  type V03History,
-} from '@sluice/core';
+import type { HistoryOptions } from '@sluice/core';
 import { isError, messageOf } from '@sluice/core/backend';
 import { formatDuration } from '@sluice/core/config';
 import { usageError, type Arguments } from '../args.ts';
-import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { exitCodeOf } from '../exit-of-error.ts';
-import { historyToJSON } from '../history/json.ts';
-import { describeOldHistory, oldHistoryToJSON } from '../history/old.ts';
+import { describeOldHistory } from '../history/old.ts';
+import { readRow, rowToJSON, type HistoryRow } from '../history/read.ts';
 import { describeHistory } from '../history/text.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger } from '../log.ts';
@@ -26,13 +16,6 @@ import { noBackupError } from '../restoring/choose.ts';
 import { readTime } from '../restoring/flags.ts';
 import { select } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';
-
-type Row = { readonly destination: DestinationConfig } & (
-  | { readonly kind: 'history'; readonly report: HistoryReport }
-  | { readonly kind: 'old'; readonly report: V03History }
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'failed'; readonly error: unknown }
-);
 
 type Terminal = NodeJS.WritableStream & {
   readonly isTTY?: boolean | undefined;
@@ -55,7 +38,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   await using connections = new Destinations(logger, 'read');
   const rows = await interruptible((signal) =>
     Promise.all(
-      destinations.map((destination) => read(destination, connections, { ...options, signal })),
+      destinations.map((destination) => readRow(destination, connections, { ...options, signal })),
     ),
   );
   if (rows.every(({ kind }) => kind === 'empty')) throw noBackupError(destinations);
@@ -63,8 +46,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     ...row,
     kept: isConfigured ? describeKept(row) : undefined,
   }));
-  if (args.has('json')) printJSON(shell, reported.map(toJSON));
-  else for (const row of reported) print(row, shell);
+  if (args.has('json')) {
+    const kept = isConfigured ? 'said' : 'unknown';
+    printJSON(
+      shell,
+      rows.map((row) => rowToJSON(row, kept)),
+    );
+  } else for (const row of reported) print(row, shell);
   let exitCode: number = EXIT_CODES.ok;
   for (const row of rows) {
     if (row.kind !== 'failed') continue;
@@ -96,46 +84,10 @@ function readLimit(args: Arguments): number | undefined {
   throw usageError(args.command, `-limit is 1 to ${LIMIT_MAX}, not "${text}"`);
 }
 
-async function read(
-  destination: DestinationConfig,
-  connections: Destinations,
-  options: HistoryOptions,
-): Promise<Row> {
-  try {
-    const { client } = await connections.open(destination, options.signal);
-    const report = await readHistory(client, { ...options, generations: 'known' });
-    if (report !== undefined) return { destination, kind: 'history', report };
-    const old = await readOld(destination, connections, options);
-    return old === undefined
-      ? { destination, kind: 'empty' }
-      : { destination, kind: 'old', report: old };
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    if (isError(error, 'CONFIG_INVALID')) throw error;
-    return { destination, kind: 'failed', error };
-  }
-}
-
-/** Only where there are no LTX files: "sluice generations" shows what is beside them. */
-async function readOld(
-  destination: DestinationConfig,
-  connections: Destinations,
-  options: HistoryOptions,
-): Promise<V03History | undefined> {
-  const { signal, until } = options;
-  const { client } = await connections.connect(destination, signal);
-  const generations = await listGenerations(client, destination.path, { signal });
-  const stored = generations.filter(hasBackup);
-  if (generations.length > 0 && (until !== undefined || stored.length === 0)) {
-    planV03(generations, { at: until }); // throws the error of a restore
-  }
-  return stored.length === 0 ? undefined : historyOfV03(stored, options);
-}
-
 /** A row, and what its destination keeps, if that is configured. */
-type ReportedRow = Row & { readonly kept: string | undefined };
+type ReportedRow = HistoryRow & { readonly kept: string | undefined };
 
-function describeKept({ destination: { retention } }: Row): string {
+function describeKept({ destination: { retention } }: HistoryRow): string {
   if (retention === undefined) return 'everything';
   return `states of the last ${formatDuration(retention.retentionMs)} (after an hour, one for each interval of level 1)`;
 }
@@ -149,24 +101,8 @@ function print(row: ReportedRow, shell: Shell): void {
   shell.stdout.write([`${name} (${target}): ${head}`, ...kept, ...rest, ''].join('\n'));
 }
 
-function linesOf(row: Row, width: number): string[] {
+function linesOf(row: HistoryRow, width: number): string[] {
   if (row.kind === 'history') return describeHistory(row.report, width);
   if (row.kind === 'old') return describeOldHistory(row.report);
   return [row.kind === 'empty' ? 'no backup' : 'cannot be read'];
-}
-
-function toJSON(row: ReportedRow): object {
-  const { name: replica, target, retention } = row.destination;
-  const kept = row.kept === undefined ? {} : { retention_seconds: toSeconds(retention) };
-  if (row.kind === 'history') return { replica, target, ...kept, ...historyToJSON(row.report) };
-  if (row.kind === 'old') return { replica, target, ...kept, ...oldHistoryToJSON(row.report) };
-  if (row.kind === 'empty') return { replica, target, ...kept, moments_total: 0, levels: [] };
-  const { error } = row;
-  const code = isError(error) ? error.code : undefined;
-  return { replica, target, error: { code, message: messageOf(error) } };
-}
-
-/** null: nothing is deleted. */
-function toSeconds(retention: DestinationConfig['retention']): number | null {
-  return retention === undefined ? null : retention.retentionMs / 1_000;
 }

@@ -15,6 +15,7 @@ import { interruptible } from '../interrupt.ts';
 import { createLogger } from '../log.ts';
 import { migrateText, type Migrated } from '../migrating/migrate-text.ts';
 import { headOf, printDestinations, printKeys, toJSON } from '../migrating/report.ts';
+import { withFound } from '../config/scan.ts';
 import { checkDestinations, type CheckedDestination } from '../migrating/survey.ts';
 import { readTextFile } from '../read-file.ts';
 import { printJSON, type Shell } from '../shell.ts';
@@ -124,9 +125,9 @@ function secretsFolderOf(output: string): string {
 async function verify(text: string, before: Config, options: ReadOptions): Promise<void> {
   const after = await readConfig(text, { ...options, variables: 'expand' });
   const isSame =
-    before.databases.length === after.databases.length &&
-    before.databases.every(({ options: { path: file }, destinations }, index) => {
-      const other = after.databases[index];
+    before.items.length === after.items.length &&
+    before.items.every(({ options: { path: file }, destinations }, index) => {
+      const other = after.items[index];
       return (
         file === other?.options.path &&
         destinations.length === other.destinations.length &&
@@ -151,7 +152,7 @@ async function check(
   const logger = createLogger({ level: 'warn', type: 'text', stream: stderr, secrets });
   const depth = args.has('restore-check') ? 'restore' : 'plan';
   return await interruptible(
-    async (signal) => await checkDestinations(config, { depth, logger, signal }),
+    async (signal) => await checkDestinations(await withFound(config), { depth, logger, signal }),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { refuseWarmCopy } from '@sluice/core';
+import { ReplicationError } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import { checkCommand } from '../child.ts';
 import { applyCredentials } from '../config/credentials.ts';
@@ -31,7 +32,10 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     );
   }
   if (command !== undefined) checkCommand(command); // before anything starts
-  for (const { options } of config.databases) await refuseWarmCopy(options.path);
+  refuseSilentDirectories(config);
+  for (const { options, directory } of config.databases) {
+    if (directory === undefined) await refuseWarmCopy(options.path); // others were looked at before
+  }
   const { stdout, stderr, secrets } = shell;
   // With -json, stdout is reserved for the report.
   const isForStderr = config.log.to === 'stderr' || args.has('json');
@@ -57,6 +61,18 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     shell,
     logger,
   });
+}
+
+/** CONFIG_INVALID if a directory cannot be searched now and is not looked at again. */
+function refuseSilentDirectories({ directories, unreadable = [] }: Config): void {
+  const silent = unreadable.find(({ dir }) => {
+    return directories.some((directory) => directory.dir === dir && !directory.watch);
+  });
+  if (silent === undefined) return;
+  throw new ReplicationError(
+    'CONFIG_INVALID',
+    `search ${silent.dir} for databases: ${silent.why}; create it, or write watch: true`,
+  );
 }
 
 async function readConfigOf(args: Arguments, shell: Shell): Promise<Config> {

@@ -138,7 +138,7 @@ async function findOrNone(job: Job, signal: AbortSignal): Promise<Found> {
 }
 
 /** Destinations that were left out, except those that belong to the restored state. */
-function newerThan(
+export function newerThan(
   chosen: Candidate,
   answers: readonly Answer[],
   target: RestoreTarget,

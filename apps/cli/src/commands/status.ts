@@ -20,6 +20,7 @@ import type { DatabaseRow, DestinationRow } from '../status/describe.ts';
 import { describeLastDrill, describeNoDrill } from '../status/drills.ts';
 import { describeStatus } from '../status/rows.ts';
 import { describeScrub } from '../status/scrubs.ts';
+import { stoppedDatabases, withStopped } from '../status/stopped.ts';
 
 /** Each look lists every destination, which costs a request or more. */
 const WATCH_MS_DEFAULT = 10_000;
@@ -37,13 +38,19 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
   const watchMs = watchInterval(args);
+  const unreadable = argument === undefined ? (config.unreadable ?? []) : [];
   return await interruptible(async (signal) => {
     for (;;) {
-      const rows = await describeStatus(databases, connections, signal);
+      const found = await describeStatus(databases, connections, signal);
+      const rows = withStopped(found, await stoppedDatabases(args, shell, found));
       if (args.has('json')) printJSON(shell, rows);
       else print(rows, databases, shell, watchMs);
+      for (const { dir, why } of unreadable) {
+        stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
+      }
       const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
-      if (watchMs === undefined) return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
+      const isGood = isHealthy && unreadable.length === 0;
+      if (watchMs === undefined) return isGood ? EXIT_CODES.ok : EXIT_CODES.behind;
       await sleep(watchMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   });

@@ -1,11 +1,19 @@
 /** Finds conflicts between databases and destinations: equal paths, targets, names or staging folders. */
 
 import { completeOptions } from '@sluice/core';
-import type { ReadDatabase } from './database.ts';
+import type { DatabaseConfig } from './model.ts';
+import type { ReadReplica } from './replica.ts';
 import { spell, type Path, type Problems } from './problems.ts';
 import { realPathOf } from './overlaps.ts';
 
-export function findClashes(databases: readonly ReadDatabase[], problems: Problems): void {
+/** A database and where its files go. `path`: where it is written. */
+export interface PlacedDatabase {
+  readonly config: Pick<DatabaseConfig, 'options'>;
+  readonly path: Path;
+  readonly replicas: readonly Pick<ReadReplica, 'path' | 'name' | 'destination'>[];
+}
+
+export function findClashes(databases: readonly PlacedDatabase[], problems: Problems): void {
   const files = new Uniques(problems, (file, other) => `${file} is already the path of ${other}`);
   const folders = new Uniques(
     problems,

@@ -2,6 +2,7 @@
 
 import type { DatabaseOptions } from '@sluice/core';
 import { isMap, validate } from '@sluice/core/config';
+import { DIRECTORY } from './fields/directory.ts';
 import { drillSettings, type DrillSettings } from './fields/drill.ts';
 import { leaseOf } from './fields/lease.ts';
 import { scrubSettings } from './fields/scrub.ts';
@@ -49,13 +50,17 @@ export async function readDatabase(
     problems.add(path, `${spell(path)} must be a map with a path and its replicas`);
     return undefined;
   }
-  const isFolder = 'dir' in written; // refused, so its missing keys are not reported
   const section = withoutLitestream(written, path, 'database', { problems, notes });
-  const replicas = await readReplicas(section, path, context, isFolder ? 'optional' : 'required');
-  const whole = isFolder && section['path'] === undefined ? { ...section, path: '/-' } : section;
-  const read = readSection(DATABASE, whole, path, { problems, what: 'a database' });
+  for (const key of Object.keys(DIRECTORY).filter((each) => each in written)) {
+    problems.add(
+      [...path, key],
+      `${spell([...path, key])}: needs dir, because it is not for one database`,
+    );
+  }
+  const replicas = await readReplicas(section, path, context);
+  const read = readSection(DATABASE, section, path, { problems, what: 'a database' });
   const place = read ?? placeOf(section);
-  if (place === undefined || isFolder) return undefined;
+  if (place === undefined) return undefined;
   const options: Partial<DatabaseOptions> & { readonly path: string } = {
     path: place.path,
     ...(place['meta-path'] === undefined ? {} : { metaPath: place['meta-path'] }),
@@ -138,6 +143,7 @@ function optionsOf(
   return {
     ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
     monitorIntervalMs: read['monitor-interval'],
+    idleCloseMs: read['idle-close'],
     checkpointIntervalMs: read['checkpoint-interval'],
     minCheckpointPageCount: read['min-checkpoint-page-count'],
     truncatePageN: read['truncate-page-n'],
@@ -157,7 +163,6 @@ async function readReplicas(
   section: Section,
   path: Path,
   context: DatabaseContext,
-  need: 'required' | 'optional',
 ): Promise<ReadReplica[]> {
   const { problems } = context;
   const { replica, replicas } = section;
@@ -166,7 +171,7 @@ async function readReplicas(
   const hasMany = 'replicas' in section;
   if (hasOne && hasMany) {
     problems.add(at, `${spell(path)}: replica and replicas cannot be used together`);
-  } else if (!hasOne && !hasMany && need === 'required') {
+  } else if (!hasOne && !hasMany) {
     problems.add(path, `${spell(path)}: replicas is missing: add at least one destination`);
   }
   const found: [unknown, Path][] = isMap(replica) ? [[replica, [...path, 'replica']]] : [];

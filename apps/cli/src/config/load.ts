@@ -10,8 +10,9 @@ import type { Shell } from '../shell.ts';
 import { applyCredentials } from './credentials.ts';
 import type { Config } from './model.ts';
 import { readConfig } from './read.ts';
+import { withFound } from './scan.ts';
 
-/** CONFIG_INVALID if there is none, or with all problems found in it. */
+/** With the databases of its directories. CONFIG_INVALID if there is none, or with all problems found in it. */
 export async function loadConfig(args: Arguments, shell: Shell): Promise<Config> {
   applyCredentials(shell);
   const { file, how } = findConfig(args.text('config'), shell);
@@ -19,13 +20,20 @@ export async function loadConfig(args: Arguments, shell: Shell): Promise<Config>
   if (how === 'found')
     shell.stderr.write(`sluice: using the configuration ${path.resolve(file)}\n`);
   const variables = args.has('no-expand-env') ? 'leave' : 'expand';
-  return await readFrom({ file, variables }, shell);
+  return await withFound(await readFrom({ file, variables }, shell));
 }
 
-/** Reads a configuration whose path is known. Errors as above. */
+/** Reads a configuration whose path is known. Its directories are not searched. Errors as above. */
 export async function readConfigFile(config: ConfigFile, shell: Shell): Promise<Config> {
   applyCredentials(shell);
   return await readFrom(config, shell);
+}
+
+/** The path of the configuration; undefined if there is none. */
+export function configPathOf(args: Arguments, shell: Shell): string | undefined {
+  return hasConfig(args, shell)
+    ? path.resolve(findConfig(args.text('config'), shell).file)
+    : undefined;
 }
 
 /** Whether a configuration is named, or exists at a default path. */

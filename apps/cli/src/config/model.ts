@@ -4,8 +4,11 @@ import type { DatabaseOptions, LeaseSettings, RateLimits, RetentionPolicy } from
 import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
 import type { DrillSettings } from './fields/drill.ts';
+import type { HeartbeatSettings, NotifySettings } from './fields/notify.ts';
+import type { PageConfig } from './fields/page.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
+import type { Secrets } from '../secrets.ts';
 
 /** How the files of a destination are encrypted. Plain data. */
 export interface EncryptionConfig {
@@ -22,6 +25,8 @@ export interface DestinationConfig extends DestinationDescription {
   readonly type: string;
   readonly backend: AnyBackend;
   readonly config: unknown;
+  /** They must not be printed, whoever quotes them. */
+  readonly secrets?: Secrets | undefined;
   /** Path of the replica at the destination. */
   readonly path: string;
   /** Equal for two destinations that would write to the same place. */
@@ -50,6 +55,21 @@ export interface DatabaseConfig {
   readonly drills: Readonly<Record<string, DrillSettings>>;
   /** Undefined if its destinations are not scrubbed in the background. */
   readonly scrub?: ScrubSettings | undefined;
+  /** The directory in which it was found; undefined if the configuration names the database itself. */
+  readonly directory?: string | undefined;
+}
+
+/** A directory whose databases are replicated. */
+export interface DirectoryConfig {
+  readonly dir: string;
+  readonly pattern: string;
+  readonly recursive: boolean;
+  /** Look for databases that appear or are removed later. */
+  readonly watch: boolean;
+  /** Where the staging folders are; undefined: next to the databases. */
+  readonly metaDir: string | undefined;
+  /** The settings of its databases. Its path is that of the directory, its destinations are the base paths. */
+  readonly template: DatabaseConfig;
 }
 
 export interface LogConfig {
@@ -61,9 +81,21 @@ export interface LogConfig {
 export interface Config {
   /** Path of the file, for messages. */
   readonly source: string;
+  /** Also those that were found in directories, if these were searched. */
   readonly databases: readonly DatabaseConfig[];
+  readonly directories: readonly DirectoryConfig[];
+  /** The items of `dbs`: databases, and the templates of directories. */
+  readonly items: readonly DatabaseConfig[];
+  /** Directories that could not be searched, and why. */
+  readonly unreadable?: readonly { readonly dir: string; readonly why: string }[] | undefined;
   readonly addr: string | undefined;
+  readonly page: PageConfig;
   readonly exec: string | undefined;
+  readonly heartbeat?: HeartbeatSettings | undefined;
+  /** Who is told that a database became unhealthy, or healthy again. */
+  readonly notify?: readonly NotifySettings[] | undefined;
+  /** Whether /metrics also has Litestream's names. */
+  readonly litestreamNames?: boolean | undefined;
   readonly log: LogConfig;
   readonly shutdownSyncTimeoutMs: number;
   readonly shutdownSyncIntervalMs: number;

@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { completeOptions } from '@sluice/core';
 import { allLevelsPrefix } from '@sluice/core';
-import type { ReadDatabase } from './database.ts';
+import type { PlacedDatabase } from './clashes.ts';
 import { spell, type Path, type Problems } from './problems.ts';
 
 /** Suffixes of the files that SQLite creates next to a database. */
@@ -29,7 +29,7 @@ interface Place {
   readonly real: string;
 }
 
-export function findOverlaps(all: readonly ReadDatabase[], problems: Problems): void {
+export function findOverlaps(all: readonly PlacedDatabase[], problems: Problems): void {
   // Skip a database at the root: it is refused elsewhere, and would contain everything.
   const databases = all.filter(({ config }) => config.options.path !== path.resolve('/'));
   // Equal paths are found in clashes.ts.

@@ -8,8 +8,11 @@ import type { Environment } from '../shell.ts';
 import { findClashes } from './clashes.ts';
 import { readDatabase, type DatabaseContext, type ReadDatabase } from './database.ts';
 import { keysOfPackages, typesByKey } from './defaults.ts';
-import type { Config } from './model.ts';
+import type { Config, DatabaseConfig } from './model.ts';
+import { collectNotifySecrets, heartbeatSettings } from './fields/notify.ts';
+import { readPage } from './fields/page.ts';
 import { findOverlaps } from './overlaps.ts';
+import { findDirectoryOverlaps, readDirectory, type ReadDirectory } from './directory.ts';
 import { Problems, spell, type Path } from './problems.ts';
 import { DATABASE, REPLICA, TOP, type TopSection } from './schema.ts';
 import { readSection, withoutLitestream, type Note, type Section } from './section.ts';
@@ -46,7 +49,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
   );
   const written = asMap(file.root, problems);
   const { read, section } = await readTop(written, options.folder, problems, notes);
-  const databases = await readDatabases(section['dbs'], {
+  const { databases, directories, items } = await readDatabases(section['dbs'], {
     folder: options.folder,
     top: section,
     intervals: read,
@@ -61,15 +64,23 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
   });
   findClashes(databases, problems);
   findOverlaps(databases, problems);
+  findDirectoryOverlaps(directories, databases, problems);
   const unset = variables.unset(publicKeys);
   if (problems.count > 0) for (const { line, note } of unset) problems.add([], note, line); // the likely cause
+  const told = { heartbeat: heartbeatSettings(read), notify: read.notify ?? [] };
+  collectNotifySecrets(told, options.secrets);
   const isCommandLine = source === COMMAND_LINE;
   problems.throwAny(source, isCommandLine ? undefined : (at) => file.lineOf(at));
   return {
     source,
     databases: databases.map(({ config }) => config),
+    directories: directories.map(({ config }) => config),
+    items,
     addr: read.addr,
+    page: readPage(read.page, options.secrets),
     exec: read.exec,
+    ...told,
+    litestreamNames: read.metrics['litestream-names'],
     shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],
     ...readLog(read, environment, [
@@ -120,17 +131,35 @@ async function readTop(
   return { read: read ?? TOP.parse({}), section };
 }
 
-async function readDatabases(written: unknown, context: DatabaseContext): Promise<ReadDatabase[]> {
-  if (!Array.isArray(written)) return [];
+interface Read {
+  readonly databases: readonly ReadDatabase[];
+  readonly directories: readonly ReadDirectory[];
+  readonly items: readonly DatabaseConfig[];
+}
+
+async function readDatabases(written: unknown, context: DatabaseContext): Promise<Read> {
+  if (!Array.isArray(written)) return { databases: [], directories: [], items: [] };
   if (written.length === 0) {
     context.problems.add(['dbs'], 'dbs is empty: there is nothing to replicate');
   }
   const databases: ReadDatabase[] = [];
-  for (const [index, item] of written.entries()) {
-    const database = await readDatabase(item, ['dbs', index], context);
-    if (database !== undefined) databases.push(database);
+  const directories: ReadDirectory[] = [];
+  const items: DatabaseConfig[] = [];
+  for (const [index, item] of (written as readonly unknown[]).entries()) {
+    const at = ['dbs', index];
+    if (isMap(item) && 'dir' in item) {
+      const directory = await readDirectory(item, at, context);
+      if (directory === undefined) continue;
+      directories.push(directory);
+      items.push(directory.config.template);
+    } else {
+      const database = await readDatabase(item, at, context);
+      if (database === undefined) continue;
+      databases.push(database);
+      items.push(database.config);
+    }
   }
-  return databases;
+  return { databases, directories, items };
 }
 
 function asMap(root: unknown, problems: Problems): Section {

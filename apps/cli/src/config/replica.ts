@@ -277,7 +277,7 @@ function describe(
   collectSecrets(config, secrets);
   const description = backend.describe(config, path);
   const place = description.place ?? description.target;
-  return { ...description, type, backend, config, path, place };
+  return { ...description, type, backend, config, path, place, secrets };
 }
 
 function addPublicKeys({ keys = {} }: Kind, { publicKeys }: ReplicaContext): void {

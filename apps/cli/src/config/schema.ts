@@ -5,7 +5,6 @@
 
 import path from 'node:path';
 import { DATABASE_DEFAULTS, parseTimeOfDay, RETENTION_DEFAULTS } from '@sluice/core';
-import { expandHome } from '@sluice/core/backend';
 import { formatBytes, formatDuration, isMap } from '@sluice/core/config';
 import {
   boolean,
@@ -21,13 +20,17 @@ import {
   type FieldOptions,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
-import { parseAddress } from '../address.ts';
+import { parseAddress } from '../http/address.ts';
 import { hasControlCharacter } from '../control-characters.ts';
+import { problemWithPath, SQLITE_SCHEME, toDatabasePath } from './fields/path.ts';
 import { problemWithCommand } from './fields/command-line.ts';
+import { DIRECTORY } from './fields/directory.ts';
 import { ENCRYPTION } from './fields/encryption.ts';
 import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
 import { LIMITS } from './fields/limits.ts';
+import { HEARTBEAT, notify } from './fields/notify.ts';
+import { pageSection } from './fields/page.ts';
 import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
 import { drillInterval, drillSection } from './fields/drill.ts';
 import { scrubSection } from './fields/scrub.ts';
@@ -86,7 +89,7 @@ const list = (help: string): ConfigField<readonly unknown[]> =>
 
 export const TOP = z.strictObject({
   dbs: list('the databases').optional(),
-  addr: text('address of /metrics and /healthz; ":9090" means 127.0.0.1:9090', {
+  addr: text('address of /metrics, /status, /readyz and /healthz; ":9090" means 127.0.0.1:9090', {
     example: ':9091',
     defaultText: 'off',
     check: (addr) =>
@@ -94,6 +97,16 @@ export const TOP = z.strictObject({
         ? `must be host:port or :port, not ${JSON.stringify(addr)}`
         : undefined,
   }).optional(),
+  metrics: z
+    .strictObject({
+      'litestream-names': boolean('also give the metrics that Litestream has under its names', {
+        example: true,
+      }).prefault(false),
+    })
+    .prefault({}),
+  ...HEARTBEAT,
+  notify: notify().optional(),
+  page: pageSection(),
   exec: text('command to run, like -exec', {
     example: 'sleep 1',
     check: problemWithCommand,
@@ -144,7 +157,7 @@ export const TOP = z.strictObject({
     min: INTERVAL_MS_MIN,
   }).prefault('500ms'),
   'max-lag': maxLag(
-    'if a commit older than this is missing at a destination, status, /healthz and metrics report the database as unhealthy',
+    'if a commit older than this is missing at a destination, sluice status, /status and metrics report the database as unhealthy',
   ).prefault(ms(standard.maxLagMs)),
   'sync-interval': syncInterval('default for all destinations').prefault(
     ms(standard.syncIntervalMs),
@@ -167,9 +180,6 @@ export const TOP = z.strictObject({
 
 export type TopSection = z.output<typeof TOP>;
 
-/** Litestream accepts and removes it. */
-const SQLITE_SCHEME = /^sqlite3?:\/\//;
-
 const databasePath = filePath('the database file; a leading sqlite:// is ignored', {
   example: '/data/other.db',
   check: (written) => problemWithPath(written.replace(SQLITE_SCHEME, '')),
@@ -177,6 +187,7 @@ const databasePath = filePath('the database file; a leading sqlite:// is ignored
 
 export const DATABASE = z.strictObject({
   path: databasePath,
+  ...DIRECTORY,
   'meta-path': filePath('the staging folder', {
     example: '/data/staging',
     defaultText: '.<name>-sluice next to the database',
@@ -188,6 +199,10 @@ export const DATABASE = z.strictObject({
     example: '2s',
     min: INTERVAL_MS_MIN,
   }).prefault(ms(standard.monitorIntervalMs)),
+  'idle-close': duration(
+    'close a database without commits after this time, until its files change (0: never); this saves memory and descriptors',
+    { example: '1h' },
+  ).prefault(ms(standard.idleCloseMs)),
   'max-lag': maxLag('max-lag of this database', 'top-level max-lag').optional(),
   'checkpoint-interval': duration(
     'checkpoint when the oldest frame that is not checkpointed reaches this age (0: never because of age)',
@@ -284,20 +299,4 @@ export const REPLICA = z.strictObject({
 
 export type ReplicaSection = z.output<typeof REPLICA>;
 
-/** The absolute path, which identifies the database everywhere. */
-export function toDatabasePath(written: string): string {
-  return path.resolve(expandHome(written.replace(SQLITE_SCHEME, '')));
-}
-
-function problemWithPath(written: string): string | undefined {
-  if (hasControlCharacter(written)) {
-    return `${JSON.stringify(written)} contains a line break or another control character`;
-  }
-  if (/^~[^/]/.test(written)) {
-    return `${written}: only ~ and ~/… are expanded; write the full path`;
-  }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) return `${written} is a URL; write a path`;
-  return path.resolve(expandHome(written)) === path.resolve('/')
-    ? `${written} is the root of the file system`
-    : undefined;
-}
+export { toDatabasePath };

@@ -2,6 +2,7 @@
 
 import { parseDuration } from '@sluice/core/config';
 import { usageError, type Arguments } from '../args.ts';
+import { toDatabasePath } from '../config/schema.ts';
 
 /** Litestream's defaults. */
 const SYNC_MS_DEFAULT = 30_000;
@@ -18,6 +19,13 @@ export function readMin(args: Arguments): number | 'all' | undefined {
   const min = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : undefined;
   if (min !== undefined) return min;
   throw usageError(args.command, `-durable is all, any, or a number from 1 on, not "${text}"`);
+}
+
+/** The only argument. CONFIG_INVALID if it is missing. */
+export function namedDatabase(args: Arguments): string {
+  const [argument] = args.positionals;
+  if (argument !== undefined && argument !== '') return toDatabasePath(argument);
+  throw usageError(args.command, 'name the database');
 }
 
 /** A duration, or like in Litestream a number of seconds. */

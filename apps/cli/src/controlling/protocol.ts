@@ -35,6 +35,8 @@ export interface InfoAnswer {
   /** ISO 8601, UTC. */
   readonly started_at: string;
   readonly uptime_seconds: number;
+  /** The folder of the control socket of the process, if it has one. */
+  readonly control?: string | undefined;
   readonly database_count: number;
   readonly databases: readonly {
     readonly path: string;

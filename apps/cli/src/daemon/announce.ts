@@ -9,7 +9,28 @@ import { namesOf } from '../each-destination.ts';
 export function announce(config: Config, version: string, logger: Logger): void {
   const { source } = config;
   logger.info(`sluice ${version} starts as process ${process.pid}`, { config: source });
-  for (const { options, destinations: all } of config.databases) {
+  announceDatabases(
+    config.databases.filter(({ directory }) => directory === undefined),
+    logger,
+  );
+  for (const { dir, pattern, recursive, template } of config.directories) {
+    const count = config.databases.filter(({ directory }) => directory === dir).length;
+    const where = recursive ? `${dir} and below` : dir;
+    logger.info(
+      `replicating the ${count} databases ${pattern} in ${where} to ${namesOf(template.destinations)}`,
+    );
+  }
+  logger.info(
+    'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
+      'up to a sync interval later if many come in a row, plus the time of the upload',
+  );
+  for (const line of describeRetention(config)) logger.info(line);
+  for (const note of config.notes) logger.warn(note);
+}
+
+/** Where each database goes. */
+export function announceDatabases(databases: Config['databases'], logger: Logger): void {
+  for (const { options, destinations: all } of databases) {
     const destinations = all.filter(({ enabled }) => enabled !== false);
     const syncIntervalMs = options.syncIntervalMs ?? DATABASE_DEFAULTS.syncIntervalMs;
     const to = namesOf(destinations);
@@ -31,18 +52,12 @@ export function announce(config: Config, version: string, logger: Logger): void 
       );
     }
   }
-  logger.info(
-    'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
-      'up to a sync interval later if many come in a row, plus the time of the upload',
-  );
-  for (const line of describeRetention(config)) logger.info(line);
-  for (const note of config.notes) logger.warn(note);
 }
 
 /** One line for each retention, with the names of its destinations. */
-function describeRetention({ databases }: Config): string[] {
+function describeRetention({ items }: Config): string[] {
   const names = new Map<number | undefined, Set<string>>();
-  for (const { name, retention } of databases.flatMap(({ destinations }) => destinations)) {
+  for (const { name, retention } of items.flatMap(({ destinations }) => destinations)) {
     const key = retention?.retentionMs;
     names.set(key, (names.get(key) ?? new Set()).add(name));
   }

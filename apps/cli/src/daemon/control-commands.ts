@@ -15,6 +15,8 @@ import {
 export interface ProcessInfo {
   readonly version: string;
   readonly startedAt: Date;
+  /** The folder of the control socket of the process, once it has one. */
+  readonly control: () => string | undefined;
 }
 
 /** The table of commands for the database at `path`. */
@@ -27,7 +29,7 @@ export function controlCommands(
     sync: (input, signal) => sync(replicator, path, parseSyncInput(input), signal),
     reseed: async (input): Promise<ReseedAnswer> =>
       await replicator.execute({ kind: 'reseed', path, ...parseReseedInput(input) }),
-    info: async () => describe(replicator, info),
+    info: async () => describeProcess(replicator, info),
     status: async (): Promise<DatabaseStatus> => await replicator.execute({ kind: 'status', path }),
   };
 }
@@ -63,13 +65,18 @@ function notFollowed(
   );
 }
 
-function describe(replicator: Replicator, { version, startedAt }: ProcessInfo): InfoAnswer {
+/** The answer of `info`. */
+export function describeProcess(
+  replicator: Replicator,
+  { version, startedAt, control }: ProcessInfo,
+): InfoAnswer {
   const databases = replicator.status();
   return {
     version,
     pid: process.pid,
     started_at: startedAt.toISOString(),
     uptime_seconds: Math.round(process.uptime()),
+    control: control(),
     database_count: databases.length,
     databases: databases.map(({ path, state, txid, healthy }) => ({ path, state, txid, healthy })),
   };

@@ -4,7 +4,9 @@
  *
  *  reason to end                     exit code
  *  -once: everything is sent         0, `behind`, or `fenced`
- *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`; before restores are done, 128 + its number
+ *  SIGINT, SIGTERM, SIGQUIT          0, or `behind`; before restores are done, 128 + its number
+ *  SIGHUP                            the same with -once, or if it was started in a terminal; otherwise it does not
+ *                                    end: the configuration is read again
  *  the child of -exec has ended      the child's; if that is 0: 0, or `behind`
  *  a second of these, at any time    128 + its number, at once
  *  -no-wait: another one has a lease `fenced`, at once
@@ -12,105 +14,88 @@
  *  nobody caught an error            the same, unless it escaped from a destination's backend
  */
 
-import fs from 'node:fs';
-import {
-  dropRepeats,
-  replicate,
-  type DatabaseStatus,
-  type ReplicaTarget,
-  type Replicator,
-} from '@sluice/core';
-import { messageOf, type Logger } from '@sluice/core/backend';
+import { dropRepeats, replicate, type DatabaseStatus, type Replicator } from '@sluice/core';
 import { startChild, type RunningChild } from '../child.ts';
-import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
+import type { Config } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
-import type { ConfigFile } from '../drilling/order.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
-import type { LastDrills } from '../metrics-registry.ts';
-import type { MetricsServer } from '../metrics.ts';
+import type { HTTPServer } from '../http/server.ts';
 import { ProgressBar } from '../progress.ts';
-import { printJSON, type Environment, type Shell } from '../shell.ts';
-import { BackgroundScrubs, DamageReport } from '../scrubbing/background.ts';
-import { readLastDrills } from '../status/drills.ts';
-import { readLastScrubs } from '../status/scrubs.ts';
+import { printJSON } from '../shell.ts';
+import type { HealthWatch } from '../notifying/watch-health.ts';
+import { withDrills } from '../status/drill-health.ts';
+import { LastResultsReader } from '../status/last-results.ts';
+import { DamageReport } from '../scrubbing/background.ts';
 import { readVersion } from '../version.ts';
-import type { BackgroundDrills } from './drills.ts';
 import { handleEscapedErrors } from './escaped-errors.ts';
 import { announce } from './announce.ts';
 import { controlCommands } from './control-commands.ts';
 import { notifyServiceManager, type ServiceNotifier } from './notify.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
+import type { DaemonOptions } from './options.ts';
 import { restoreMissing } from './restore-missing.ts';
-import { Stop } from './stop.ts';
-
-export interface DaemonOptions {
-  readonly config: Config;
-  readonly mode: 'once' | 'until-stopped';
-  /** With `once`: delete what has passed its retention. */
-  readonly retention?: 'enforce' | undefined;
-  /** Command line of the child. */
-  readonly command: string | undefined;
-  /** What to do with replicas that belong to another replicator. */
-  readonly foreign: 'refuse' | 'take over';
-  /** What to do while another replicator holds a lease. */
-  readonly held: 'wait' | 'refuse';
-  readonly restoreMissing: 'all' | 'as-configured';
-  readonly report: 'json' | 'log';
-  /** undefined if the configuration is a command line. */
-  readonly configFile: ConfigFile | undefined;
-  /** Environment of the child. */
-  readonly environment: Environment;
-  readonly shell: Shell;
-  readonly logger: Logger;
-}
+import { isOpenAtStart, Running } from './running.ts';
+import { hangupOf, Stop } from './stop.ts';
+import { toReplicated } from './targets.ts';
 
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
   handleEscapedErrors(options.shell, dropRepeats(logger));
-  const stop = new Stop(logger);
+  const stop = new Stop(logger, hangupOf(options.mode));
   await using connections = new Destinations(logger, 'write');
   await using readConnections = new Destinations(logger, 'read');
   try {
     const version = await readVersion();
     announce(config, version, logger);
-    const restoring = restoreMissing(config, options.restoreMissing, {
-      connections: readConnections,
-      logger,
-      onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
-      signal: stop.signal,
-    });
+    const restore = (databases: Config['databases']): ReadonlyMap<string, Promise<void>> =>
+      restoreMissing(databases, options.restoreMissing, {
+        connections: readConnections,
+        logger,
+        onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
+        signal: stop.signal,
+      });
+    const restoring = restore(config.databases);
     const restored = Promise.all(restoring.values());
     restored.catch(() => undefined); // awaited once there is something to close
     // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
-    return await replicateUntilEnd(options, connections, stop, { restoring, version });
+    return await replicateUntilEnd(options, connections, stop, { restore, restoring, version });
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // replication has not started
     throw error;
   }
 }
 
+type Restoring = ReadonlyMap<string, Promise<void>>;
+
 async function replicateUntilEnd(
   options: DaemonOptions,
   connections: Destinations,
   stop: Stop,
-  { restoring, version }: { restoring: ReadonlyMap<string, Promise<void>>; version: string },
+  {
+    restore,
+    restoring,
+    version,
+  }: {
+    readonly restore: (databases: Config['databases']) => Restoring;
+    readonly restoring: Restoring;
+    readonly version: string;
+  },
 ): Promise<number> {
-  const info = { version, startedAt: new Date() };
+  let running: Running | undefined;
+  const info = { version, startedAt: new Date(), control: () => running?.controlFolder };
   const { config, mode, command, environment, logger, shell } = options;
   const bar = new ProgressBar('reading', shell.stderr);
   const damage = new DamageReport();
   const crash = Promise.withResolvers<never>();
   crash.promise.catch(() => undefined); // every wait below races it
   const replicator = await replicate({
-    databases: config.databases.map(({ options: database, destinations }) => ({
-      options: database,
-      targets: destinations
-        .filter(({ enabled }) => enabled !== false)
-        .map((destination) => toTarget(destination, connections, damage)),
-      ready: restoring.get(database.path),
-    })),
+    databases: config.databases
+      .filter((database) => isOpenAtStart(database, mode))
+      .map((database) =>
+        toReplicated(database, connections, damage, restoring.get(database.options.path)),
+      ),
     control: (self, path) => controlCommands(self, path, info),
     foreign: options.foreign,
     onHeld: options.held === 'refuse' ? crash.reject : undefined,
@@ -121,32 +106,45 @@ async function replicateUntilEnd(
     },
     onCrash: crash.reject,
   });
+  running = new Running({ ...options, replicator, connections, damage, info, restore });
+  const { databases } = running;
   let notifier: ServiceNotifier | undefined;
-  let metrics: MetricsServer | undefined;
+  let http: HTTPServer | undefined;
   let child: RunningChild | undefined;
-  let drills: BackgroundDrills | undefined;
-  let scrubs: BackgroundScrubs | undefined;
+  let watch: HealthWatch | undefined;
   try {
     const status = (): readonly DatabaseStatus[] => replicator.status();
     notifier = notifyServiceManager({ shell, status, stop: stop.signal, logger });
-    metrics = await startMetrics(config, replicator, logger);
+    const results = new LastResultsReader(() => databases.replicated, logger);
+    const { addr } = config;
+    if (addr !== undefined) {
+      const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
+      http = await startHTTP({
+        ...{ addr, config, replicator, results, connections, info, logger },
+        databases: () => databases.replicated,
+        configFile: options.configFile,
+        secrets: shell.secrets,
+      });
+    }
+    if (mode !== 'once') await running.listen(stop);
     const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (interrupted === 0) notifier?.restored();
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
     if (mode !== 'once' && interrupted === 0) {
-      drills = await startDrills(options, replicator);
-      const { databases } = config;
-      scrubs = new BackgroundScrubs({ databases, connections, replicator, damage, logger });
+      watch = await watchHealth(options, replicator, results);
+      await running.background.start();
     }
     const ended =
       mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
     notifier?.lastSync();
-    await Promise.all([drills?.close(), scrubs?.close()]);
-    return await Promise.race([finish(replicator, options, childCode), crash.promise]);
+    await Promise.race([running.close(), crash.promise]);
+    await watch?.close();
+    const { config: current } = running;
+    return await Promise.race([finish(replicator, options, current, childCode), crash.promise]);
   } catch (error) {
     if (child !== undefined) {
       logger.error(`replication failed: stopping the command (process ${child.pid}) too`);
@@ -154,9 +152,10 @@ async function replicateUntilEnd(
     throw error;
   } finally {
     bar.end();
-    await Promise.all([drills?.close(), scrubs?.close()]);
+    await Promise.race([running.close(), crash.promise.catch(() => undefined)]);
+    await watch?.close();
     await child?.end();
-    await metrics?.close();
+    await http?.close();
     const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
     if (closed === 'hangs') noteHangingThread();
     await notifier?.close();
@@ -177,9 +176,10 @@ async function codeOfInterrupt(restoring: ReadonlyMap<string, Promise<void>>): P
 async function finish(
   replicator: Replicator,
   options: DaemonOptions,
+  config: Config,
   childCode: number,
 ): Promise<number> {
-  const { config, logger, mode, report: form, shell } = options;
+  const { logger, mode, report: form, shell } = options;
   const { shutdownSyncTimeoutMs, shutdownSyncIntervalMs } = config;
   const report = await replicator.drain({
     shutdownSyncTimeoutMs,
@@ -193,93 +193,14 @@ async function finish(
   return childCode === 0 ? exitCodeOfReport(report) : childCode;
 }
 
-async function startMetrics(
-  config: Config,
+async function watchHealth(
+  { config: { heartbeat, notify = [] }, logger, shell: { secrets } }: DaemonOptions,
   replicator: Replicator,
-  logger: Logger,
-): Promise<MetricsServer | undefined> {
-  if (config.addr === undefined) return undefined;
-  const { serveMetrics } = await import('../metrics.ts'); // loads prom-client only if needed
-  const readDrills = async (): Promise<LastDrills[]> =>
-    Promise.all(
-      config.databases.map(async (database) => ({
-        db: database.options.path,
-        records: await readDrillsOrNone(database, logger),
-        scrubs: await readScrubsOrNone(database, logger),
-      })),
-    );
-  return await serveMetrics(config.addr, () => replicator.status(), logger, readDrills);
-}
-
-async function startDrills(
-  options: DaemonOptions,
-  replicator: Replicator,
-): Promise<BackgroundDrills | undefined> {
-  const { config, configFile, environment, logger } = options;
-  if (config.databases.every(({ drills }) => Object.keys(drills).length === 0)) return undefined;
-  if (configFile === undefined || !isFile(configFile.file)) {
-    logger.warn(
-      `there are no drills: their process reads the configuration again, but ${config.source} is not a file; ` +
-        'put the configuration into a file, or run "sluice drill" from a timer',
-    );
-    return undefined;
-  }
-  const { BackgroundDrills } = await import('./drills.ts'); // loaded only if needed
-  return new BackgroundDrills({
-    databases: config.databases,
-    config: configFile,
-    environment,
-    status: () => replicator.status(),
-    logger,
-  });
-}
-
-/** A pipe can be read only once. */
-function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-/** The other metrics must not be lost with those of the drills. */
-async function readDrillsOrNone(
-  database: DatabaseConfig,
-  logger: Logger,
-): Promise<LastDrills['records']> {
-  try {
-    return await readLastDrills(database);
-  } catch (error) {
-    logger.warn(`/metrics and /healthz lack the last drills: ${messageOf(error)}`);
-    return new Map();
-  }
-}
-
-async function readScrubsOrNone(
-  database: DatabaseConfig,
-  logger: Logger,
-): Promise<LastDrills['scrubs']> {
-  try {
-    return await readLastScrubs(database);
-  } catch (error) {
-    logger.warn(`/metrics lacks the scrubs: ${messageOf(error)}`);
-    return new Map();
-  }
-}
-
-function toTarget(
-  destination: DestinationConfig,
-  connections: Destinations,
-  damage: DamageReport,
-): ReplicaTarget {
-  const { name, type, target, retention, syncIntervalMs, snapshotIntervalMs, lease } = destination;
-  const open: ReplicaTarget['open'] = (signal) => connections.open(destination, signal);
-  return {
-    name,
-    type,
-    target,
-    retention,
-    syncIntervalMs,
-    snapshotIntervalMs,
-    lease,
-    open,
-    damage: () => damage.of(destination),
-  };
+  results: LastResultsReader,
+): Promise<HealthWatch | undefined> {
+  if (heartbeat === undefined && notify.length === 0) return undefined;
+  const { HealthWatch } = await import('../notifying/watch-health.ts'); // loaded only if needed
+  const health = async (): Promise<DatabaseStatus[]> =>
+    withDrills(replicator.status(), await results.read());
+  return new HealthWatch({ heartbeat, notify, health, logger, secrets });
 }

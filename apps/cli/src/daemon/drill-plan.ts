@@ -28,25 +28,44 @@ export interface DrillJob {
 export class DrillPlan {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #jobs: readonly (DrillJob & { dueMs: number })[];
+  #jobs: readonly (DrillJob & { dueMs: number })[] = [];
   /** Databases whose times are not in their staging folders yet. */
-  readonly #unrecorded: Set<DatabaseConfig>;
+  readonly #unrecorded = new Set<DatabaseConfig>();
+  #databases: readonly DatabaseConfig[] = [];
 
   static async create(
     databases: readonly DatabaseConfig[],
     clock: Clock,
     logger: Logger,
   ): Promise<DrillPlan> {
-    const jobs: DrillJob[] = [];
-    for (const database of databases) jobs.push(...(await planDatabase(database, clock, logger)));
-    return new DrillPlan(jobs, clock, logger);
+    const plan = new DrillPlan(clock, logger);
+    await plan.update(databases);
+    return plan;
   }
 
-  private constructor(jobs: readonly DrillJob[], clock: Clock, logger: Logger) {
-    this.#jobs = jobs.map((job) => ({ ...job }));
+  private constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
     this.#logger = logger;
-    this.#unrecorded = new Set(jobs.map(({ database }) => database));
+  }
+
+  /** Plans for other databases. Those that are the same objects as before keep their times. Returns the new drills. */
+  async update(databases: readonly DatabaseConfig[]): Promise<readonly DrillJob[]> {
+    const before = new Set(this.#databases);
+    const added: DrillJob[] = [];
+    for (const database of databases) {
+      if (!before.has(database)) {
+        added.push(...(await planDatabase(database, this.#clock, this.#logger)));
+      }
+    }
+    this.#databases = [...databases];
+    const isKept = new Set(databases);
+    this.#jobs = [
+      ...this.#jobs.filter(({ database }) => isKept.has(database)),
+      ...added.map((job) => ({ ...job })),
+    ];
+    for (const database of before) if (!isKept.has(database)) this.#unrecorded.delete(database);
+    for (const { database } of added) this.#unrecorded.add(database);
+    return added;
   }
 
   get jobs(): readonly DrillJob[] {

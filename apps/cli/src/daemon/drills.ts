@@ -25,7 +25,8 @@ import { toLogLine } from './drill-log.ts';
 import { DrillPlan, lastDrillOf, type DrillJob } from './drill-plan.ts';
 
 export interface BackgroundDrillsOptions {
-  readonly databases: Config['databases'];
+  /** Those that are replicated now. */
+  readonly databases: () => Config['databases'];
   readonly config: ConfigFile;
   readonly environment: Environment;
   readonly status: Replicator['status'];
@@ -44,6 +45,10 @@ const NOTHING_SENT_MS = 60_000;
 export class BackgroundDrills {
   readonly #options: BackgroundDrillsOptions;
   readonly #stop = new AbortController();
+  /** Aborted when other databases are replicated, so that a sleep ends. */
+  #changed = new AbortController();
+  /** The drill that runs. */
+  #current: { readonly job: DrillJob; readonly abort: AbortController } | undefined;
   /** Destinations whose refusal of the certificate was logged. */
   readonly #refused = new Set<DestinationConfig>();
   readonly #running: Promise<void>;
@@ -51,6 +56,15 @@ export class BackgroundDrills {
   constructor(options: BackgroundDrillsOptions) {
     this.#options = options;
     this.#running = this.#run();
+  }
+
+  /** Other databases are replicated, or have other settings. A drill of one that is gone is ended. */
+  update(): void {
+    const current = this.#current;
+    const isGone =
+      current !== undefined && !this.#options.databases().includes(current.job.database);
+    if (isGone) current.abort.abort(new Error('the database is no longer replicated so'));
+    this.#changed.abort();
   }
 
   /** Kills a drill that is running, and removes its copy. */
@@ -63,14 +77,16 @@ export class BackgroundDrills {
     const { databases, logger } = this.#options;
     const { signal } = this.#stop;
     try {
-      const plan = await DrillPlan.create(databases, systemClock, logger);
+      const plan = await DrillPlan.create(databases(), systemClock, logger);
       for (const job of plan.jobs) this.#announce(job);
       await this.#removeUnusedCopies(plan);
-      for (let next = plan.next(); next !== undefined; next = plan.next()) {
+      for (;;) {
+        if (this.#changed.signal.aborted) await this.#replan(plan);
+        const next = plan.next();
         await plan.record();
-        const waitMs = next.dueMs - systemClock.monotonic();
-        if (waitMs > 0) await sleep(Math.min(waitMs, SLEEP_MS_MAX), undefined, { signal });
-        else await this.#drillNext(plan, next);
+        const waitMs = next === undefined ? SLEEP_MS_MAX : next.dueMs - systemClock.monotonic();
+        if (next !== undefined && waitMs <= 0) await this.#drillNext(plan, next);
+        else await this.#sleep(Math.min(waitMs, SLEEP_MS_MAX));
         signal.throwIfAborted();
       }
     } catch (error) {
@@ -79,6 +95,19 @@ export class BackgroundDrills {
         `drills have stopped: ${messageOf(error)}; restart the replicator, or run "sluice drill" from a timer`,
       );
     }
+  }
+
+  async #replan(plan: DrillPlan): Promise<void> {
+    this.#changed = new AbortController(); // before the look
+    const added = await plan.update(this.#options.databases());
+    for (const job of added) this.#announce(job);
+    if (added.length > 0) await this.#removeUnusedCopies(plan);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const stop = this.#stop.signal;
+    const signal = AbortSignal.any([stop, this.#changed.signal]);
+    await sleep(ms, undefined, { signal }).catch(() => stop.throwIfAborted());
   }
 
   #announce({ destination, settings: { everyMs }, dueMs, ...job }: DrillJob): void {
@@ -106,9 +135,17 @@ export class BackgroundDrills {
     }
     // Before the drill: one that takes the machine down is not repeated at the next start.
     await plan.postpone(job, everyMs, 'recorded');
-    const answer = await this.#drill(job);
-    this.#log(job, answer);
-    await this.#keep(job, answer);
+    const abort = new AbortController();
+    this.#current = { job, abort };
+    try {
+      const answer = await this.#drill(job, AbortSignal.any([this.#stop.signal, abort.signal]));
+      this.#log(job, answer);
+      await this.#keep(job, answer);
+    } catch (error) {
+      if (!abort.signal.aborted) throw error;
+    } finally {
+      this.#current = undefined;
+    }
   }
 
   /** A new destination has no backup yet. That is no failure of a drill; status shows that it is behind. */
@@ -119,11 +156,10 @@ export class BackgroundDrills {
     return status?.destinations.find((each) => each.name === name)?.txid !== undefined;
   }
 
-  async #drill(job: DrillJob): Promise<DrillAnswer> {
+  async #drill(job: DrillJob, signal: AbortSignal): Promise<DrillAnswer> {
     const { config, environment } = this.#options;
     const { database, destination, settings } = job;
     const { name, target } = destination;
-    const { signal } = this.#stop;
     const at = new Date(systemClock.now());
     const onWarning = (message: string): void => this.#loggerOf(job).warn(message);
     const late = setInterval(

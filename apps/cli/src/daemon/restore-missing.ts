@@ -37,11 +37,11 @@ export interface RestoreContext {
  * start empty.
  */
 export function restoreMissing(
-  config: Config,
+  databases: Config['databases'],
   which: 'all' | 'as-configured',
   context: RestoreContext,
 ): ReadonlyMap<string, Promise<void>> {
-  const missing = config.databases.filter(
+  const missing = databases.filter(
     ({ options, restoreIfMissing }) =>
       (which === 'all' || restoreIfMissing) && isMissing(options.path),
   );

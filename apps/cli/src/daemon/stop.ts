@@ -1,11 +1,14 @@
 /**
  * Signal handling of the replicating process. Each signal reaches the command of -exec once.
  *
- *  SIGINT, SIGTERM, SIGHUP, SIGQUIT    the first: end after a last sync; a second: end at once
+ *  SIGINT, SIGTERM, SIGQUIT            the first: end after a last sync; a second: end at once
+ *  SIGHUP                              read the configuration again; with -once, or if the process was started in
+ *                                      a terminal, which has closed then: like SIGTERM
  *  SIGTSTP, SIGCONT                    stop and continue, together with the command
  *  others that can be handled          passed to the command; ignored if there is none
  */
 
+import { isatty } from 'node:tty';
 import type { Logger } from '@sluice/core/backend';
 import type { RunningChild } from '../child.ts';
 import {
@@ -22,6 +25,14 @@ const PASSED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGALRM', 'SIGVTALRM'
 /** Unhandled, these would end us or open a debugger (Node does that on SIGUSR1). */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
 
+/** What SIGHUP does: its terminal has closed, or it was sent to have the configuration read again. */
+export type Hangup = 'ends' | 'reloads';
+
+/** Descriptors 0 and 1: what a service manager connects to something else. */
+export function hangupOf(mode: 'once' | 'until-stopped'): Hangup {
+  return mode === 'once' || isatty(0) || isatty(1) ? 'ends' : 'reloads';
+}
+
 /**
  * Listens until the process ends, so that a late copy of the first signal does not change the exit.
  */
@@ -30,16 +41,28 @@ export class Stop {
   readonly #controller = new AbortController();
   #child: RunningChild | undefined;
   #first: EndSignal | undefined;
+  #reload: (() => void) | undefined;
+  #isReloadWanted = false;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, hangup: Hangup) {
     this.#logger = logger;
-    for (const name of END_SIGNALS) this.#on(name, () => this.#onEnd(name));
+    for (const name of END_SIGNALS) {
+      const isReload = name === 'SIGHUP' && hangup === 'reloads';
+      this.#on(name, isReload ? () => this.#onReload() : () => this.#onEnd(name));
+    }
     for (const name of IGNORED_SIGNALS) this.#on(name, () => this.#onIgnored(name));
   }
 
   /** Aborted by the first ending signal. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Calls `reload` for each SIGHUP that does not end the process, also for one that came earlier. */
+  onReload(reload: () => void): void {
+    this.#reload = reload;
+    if (this.#isReloadWanted) reload();
+    this.#isReloadWanted = false;
   }
 
   /** Resolves with 0 at the first signal; if there is a child, with its exit code when it ends. */
@@ -89,6 +112,13 @@ export class Stop {
       `${name}: ${first}a last sync to every destination; send it again to exit at once`,
     );
     this.#controller.abort(new Interrupted(name));
+  }
+
+  #onReload(): void {
+    this.#child?.kill('SIGHUP');
+    if (this.#first !== undefined) this.#logger.info('SIGHUP is ignored: the process is ending');
+    else if (this.#reload === undefined) this.#isReloadWanted = true;
+    else this.#reload();
   }
 
   #onIgnored(name: NodeJS.Signals): void {

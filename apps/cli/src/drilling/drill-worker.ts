@@ -12,6 +12,7 @@ import { Destinations } from '../destinations.ts';
 import { END_SIGNALS } from '../interrupt.ts';
 import { parseTime } from '../restoring/time.ts';
 import { Secrets } from '../secrets.ts';
+import { databaseAt } from '../select.ts';
 import type { Shell } from '../shell.ts';
 import { readVersion } from '../version.ts';
 import { limitYoungGeneration } from '../young-generation.ts';
@@ -92,8 +93,7 @@ async function findDestination({
 }: DrillOrder): Promise<{ database: DatabaseConfig; destination: DestinationConfig }> {
   const { env: environment, stdout, stderr } = process;
   const shell: Shell = { environment, stdout, stderr, secrets, configPaths: [] };
-  const { databases } = await readConfigFile(config, shell);
-  const database = databases.find(({ options }) => options.path === path);
+  const database = databaseAt(await readConfigFile(config, shell), path);
   const destination = database?.destinations.find(
     (each) => each.name === name && each.target === target,
   );
@@ -101,7 +101,7 @@ async function findDestination({
   throw new ReplicationError(
     'CONFIG_INVALID',
     `drill ${name} of ${path}: ${config.file} has changed and no longer has this destination (${target}): ` +
-      'restart the replicator',
+      'run "sluice reload"',
   );
 }
 

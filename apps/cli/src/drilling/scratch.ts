@@ -45,6 +45,10 @@ export class Scratch implements AsyncDisposable {
     process.once('exit', this.#onExit);
   }
 
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** Runs `work` with a new folder, and removes that folder: there is one restored copy at a time. */
   async use<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
     this.#count += 1;

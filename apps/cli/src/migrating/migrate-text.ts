@@ -20,13 +20,13 @@ export interface Migrated {
 /** `config` is what `written` was read to. CONFIG_INVALID for a URL whose secrets cannot be found. */
 export async function migrateText(
   written: string,
-  { databases }: Config,
+  { items }: Config,
   { source, folder, environment, variables: mode }: ReadOptions,
   secretsFolder: string,
 ): Promise<Migrated> {
   const variables = new VariablesOfFile(written, source, mode, environment);
   const file = new SourceFile(variables);
-  const kinds = databases.map(({ destinations }) => destinations.map(kindOf));
+  const kinds = items.map(({ destinations }) => destinations.map(kindOf));
   const own = await Promise.all(OWN_TYPES.map((type) => loadBackend(type, folder)));
   const plan = planMigration({
     root: file.root,

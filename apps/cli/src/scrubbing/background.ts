@@ -30,7 +30,8 @@ import { toRepairTargets } from '../repairing/targets.ts';
 import { ScrubJobs, type ScrubJob } from './jobs.ts';
 
 export interface BackgroundScrubsOptions {
-  readonly databases: Config['databases'];
+  /** Those that are replicated now. */
+  readonly databases: () => Config['databases'];
   /** The connections of the replicator, to mend. */
   readonly connections: Destinations;
   readonly replicator: Pick<Replicator, 'execute'>;
@@ -75,10 +76,32 @@ export class BackgroundScrubs {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #jobs: readonly ScrubJob[] = [];
+  /** Aborted when other databases are replicated: the slice or the sleep ends. */
+  #changed = new AbortController();
+  /** What is scrubbed or mended now. */
+  #current: { readonly job: ScrubJob; readonly abort: AbortController } | undefined;
+  #step: Promise<void> = Promise.resolve();
 
   constructor(options: BackgroundScrubsOptions) {
     this.#options = options;
     this.#running = this.#run();
+  }
+
+  /** Other databases are replicated, or have other settings. */
+  update(): void {
+    this.#changed.abort();
+  }
+
+  /**
+   * Ends what is done for a database that `databases` no longer has. Afterwards nothing is written to its destinations:
+   * they may be those of another database then.
+   */
+  async release(path: string): Promise<void> {
+    this.update();
+    const current = this.#current;
+    if (current?.job.database.options.path !== path) return;
+    current.abort.abort(new Error('the database is no longer replicated'));
+    await this.#step;
   }
 
   async close(): Promise<void> {
@@ -87,19 +110,20 @@ export class BackgroundScrubs {
   }
 
   async #run(): Promise<void> {
-    const { databases, damage, logger } = this.#options;
+    const { databases, logger } = this.#options;
     const { signal } = this.#stop;
     try {
-      const jobs = await ScrubJobs.create(databases, systemClock, logger);
-      this.#jobs = jobs.all;
-      for (const job of jobs.all) {
-        this.#announce(job);
-        damage.set(job.destination, job.record?.damaged ?? []);
-      }
-      for (let next = jobs.next(); next !== undefined; next = jobs.next()) {
-        const waitMs = next.dueMs - systemClock.monotonic();
-        if (waitMs > 0) await sleep(Math.min(waitMs, SLEEP_MS_MAX), undefined, { signal });
-        else await this.#step(next, jobs);
+      const jobs = await ScrubJobs.create(databases(), systemClock, logger);
+      this.#begin(jobs.all, jobs);
+      for (;;) {
+        if (this.#changed.signal.aborted) {
+          this.#changed = new AbortController(); // before the look
+          this.#begin(await jobs.update(databases()), jobs);
+        }
+        const next = jobs.next();
+        const waitMs = next === undefined ? SLEEP_MS_MAX : next.dueMs - systemClock.monotonic();
+        if (next !== undefined && waitMs <= 0) await this.#stepOf(next, jobs);
+        else await this.#sleep(Math.min(waitMs, SLEEP_MS_MAX));
         signal.throwIfAborted();
       }
     } catch (error) {
@@ -108,6 +132,20 @@ export class BackgroundScrubs {
         `the scrub has stopped: ${messageOf(error)}; restart the replicator, or run "sluice repair -read-data" from a timer`,
       );
     }
+  }
+
+  #begin(added: readonly ScrubJob[], { all }: ScrubJobs): void {
+    this.#jobs = all;
+    for (const job of added) {
+      this.#announce(job);
+      this.#options.damage.set(job.destination, job.record?.damaged ?? []);
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const stop = this.#stop.signal;
+    const signal = AbortSignal.any([stop, this.#changed.signal]);
+    await sleep(ms, undefined, { signal }).catch(() => stop.throwIfAborted());
   }
 
   #announce(job: ScrubJob): void {
@@ -120,13 +158,27 @@ export class BackgroundScrubs {
     );
   }
 
-  async #step(job: ScrubJob, jobs: ScrubJobs): Promise<void> {
+  async #stepOf(job: ScrubJob, jobs: ScrubJobs): Promise<void> {
+    const abort = new AbortController();
+    this.#current = { job, abort };
+    const signal = AbortSignal.any([this.#stop.signal, abort.signal]);
+    const step = this.#runStep(job, jobs, signal);
+    this.#step = step.catch(() => undefined);
+    try {
+      await step;
+    } finally {
+      this.#current = undefined;
+    }
+  }
+
+  async #runStep(job: ScrubJob, jobs: ScrubJobs, signal: AbortSignal): Promise<void> {
     const { destination, database } = job;
     try {
-      await this.#scrub(job);
+      await this.#scrub(job, signal);
       job.failures = 0;
     } catch (error) {
       this.#stop.signal.throwIfAborted();
+      if (signal.aborted) return; // released
       const waitMs = Math.min(RETRY_MS * 2 ** job.failures, RETRY_MS_MAX);
       job.failures += 1;
       job.dueMs = systemClock.monotonic() + waitMs;
@@ -139,37 +191,35 @@ export class BackgroundScrubs {
   }
 
   /** Looks after known damage, then reads a slice if a round is due or under way. */
-  async #scrub(job: ScrubJob): Promise<void> {
+  async #scrub(job: ScrubJob, signal: AbortSignal): Promise<void> {
     const { database, destination, settings } = job;
-    const { signal } = this.#stop;
     const { bytesPerSecond } = settings;
     const emptyRoot = (await lastSentTo(metaPathOf(database), destination.target))?.emptyRoot;
     await using connections = new Destinations(this.#options.logger, 'read', bytesPerSecond);
     const { client } = await connections.open(destination, signal);
     if (job.record !== undefined && !isRoundDue(job))
-      return await this.#recheck(job, client, emptyRoot);
+      return await this.#recheck(job, { client, emptyRoot, signal });
     const record = job.record?.cursor === undefined ? beginRound(job) : job.record;
     const { cursor } = record;
     const slice = await scrubSlice({ client, cursor, emptyRoot, sliceMs: SLICE_MS, signal });
     job.record = afterSlice(record, slice);
     job.dueMs = systemClock.monotonic();
-    if (slice.damaged.length > 0) await this.#mendFound(job, slice);
-    if (slice.cursor === undefined) await this.#endRound(job, slice.listed);
+    if (slice.damaged.length > 0) await this.#mendFound(job, slice, signal);
+    if (slice.cursor === undefined) await this.#endRound(job, slice.listed, signal);
   }
 
-  async #mendFound(job: ScrubJob, slice: ScrubSlice): Promise<void> {
+  async #mendFound(job: ScrubJob, slice: ScrubSlice, signal: AbortSignal): Promise<void> {
     const known = job.record?.damaged ?? [];
     const found = newlyDamaged(known, slice.damaged);
     this.#logFound(job, found);
     setDamaged(job, [...known, ...found]);
-    await this.#mend(job, slice.listed);
+    await this.#mend(job, slice.listed, signal);
   }
 
   /** Repairs all destinations of the database, with the known damage of this one read whole. */
-  async #mend(job: ScrubJob, listed: ScrubSlice['listed']): Promise<void> {
+  async #mend(job: ScrubJob, listed: ScrubSlice['listed'], signal: AbortSignal): Promise<void> {
     const { database, destination } = job;
     const { connections } = this.#options;
-    const { signal } = this.#stop;
     const logger = this.#loggerOf(job);
     const before = job.record?.damaged ?? [];
     const suspects = new Set(before.map(({ object }) => object));
@@ -232,9 +282,9 @@ export class BackgroundScrubs {
   }
 
   /** Compares what each destination can restore: a scrub of one does not see what is missing there. */
-  async #endRound(job: ScrubJob, listed: ScrubSlice['listed']): Promise<void> {
+  async #endRound(job: ScrubJob, listed: ScrubSlice['listed'], signal: AbortSignal): Promise<void> {
     const { database, destination, settings } = job;
-    if (database.destinations.length > 1) await this.#mend(job, listed);
+    if (database.destinations.length > 1) await this.#mend(job, listed, signal);
     const { record } = job;
     if (record === undefined) return;
     const at = new Date(systemClock.now()).toISOString();
@@ -250,12 +300,10 @@ export class BackgroundScrubs {
   /** Forgets damage that a full snapshot has made unimportant, or that is gone. */
   async #recheck(
     job: ScrubJob,
-    client: ScrubInput['client'],
-    emptyRoot: ScrubInput['emptyRoot'],
+    { client, emptyRoot, signal }: Pick<ScrubInput, 'client' | 'emptyRoot' | 'signal'>,
   ): Promise<void> {
     const { record } = job;
     if (record === undefined) return;
-    const { signal } = this.#stop;
     const listed = await Array.fromAsync(client.listFiles('all', { emptyRoot, signal }));
     this.#supersede(job, listed);
     if (isSnapshotNeeded(job, listed)) await this.#orderSnapshot(job);

@@ -28,7 +28,9 @@ export interface ScrubJob {
 }
 
 export class ScrubJobs {
-  readonly all: readonly ScrubJob[];
+  #all: readonly ScrubJob[] = [];
+  #databases: readonly DatabaseConfig[] = [];
+  readonly #clock: Clock;
   readonly #logger: Logger;
 
   static async create(
@@ -36,25 +38,42 @@ export class ScrubJobs {
     clock: Clock,
     logger: Logger,
   ): Promise<ScrubJobs> {
-    const jobs: ScrubJob[] = [];
-    for (const database of databases) jobs.push(...(await jobsOf(database, clock, logger)));
-    return new ScrubJobs(jobs, logger);
+    const jobs = new ScrubJobs(clock, logger);
+    await jobs.update(databases);
+    return jobs;
   }
 
-  private constructor(jobs: readonly ScrubJob[], logger: Logger) {
-    this.all = jobs;
+  private constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
     this.#logger = logger;
+  }
+
+  get all(): readonly ScrubJob[] {
+    return this.#all;
+  }
+
+  /** Takes other databases. Those that are the same objects as before continue. Returns the new jobs. */
+  async update(databases: readonly DatabaseConfig[]): Promise<readonly ScrubJob[]> {
+    const before = new Set(this.#databases);
+    const added: ScrubJob[] = [];
+    for (const database of databases) {
+      if (!before.has(database)) added.push(...(await jobsOf(database, this.#clock, this.#logger)));
+    }
+    this.#databases = [...databases];
+    const isKept = new Set(databases);
+    this.#all = [...this.#all.filter(({ database }) => isKept.has(database)), ...added];
+    return added;
   }
 
   /** The one that is due first; undefined if there is none. */
   next(): ScrubJob | undefined {
-    const [first, ...others] = this.all;
+    const [first, ...others] = this.#all;
     return first && others.reduce((a, b) => (b.dueMs < a.dueMs ? b : a), first);
   }
 
   /** Keeps the records of a database. A failure costs a part of the round after a restart. */
   async save(database: DatabaseConfig): Promise<void> {
-    const own = this.all.filter((job) => job.database === database);
+    const own = this.#all.filter((job) => job.database === database);
     try {
       await recordScrubs(
         metaPathOf(database),

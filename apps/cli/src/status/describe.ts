@@ -179,9 +179,10 @@ function statusOf({ database, state }: Local, own: readonly Problem[]): Database
   return state.txid === undefined ? 'not initialized' : 'ok';
 }
 
+export const NO_REPLICATOR = 'no replicator is running';
+
 function describeReplicator({ state, writer, asked }: Local): string {
-  if (state === undefined || writer === 'ended' || writer === 'died')
-    return 'no replicator is running';
+  if (state === undefined || writer === 'ended' || writer === 'died') return NO_REPLICATOR;
   const unwritten = asked === 'answered' ? ', but cannot write its state file' : '';
   return `replicator ${state.pid} ${writer === 'runs' ? 'is running' : 'does not respond'}${unwritten}`;
 }

@@ -10,7 +10,7 @@ import {
   type DrillRecord,
   type Problem,
 } from '@sluice/core';
-import type { LastDrills } from '../metrics-registry.ts';
+import type { LastResults } from './last-results.ts';
 
 /** undefined if no failed drill counts. */
 export function drillProblem(name: string, record: DrillRecord | undefined): Problem | undefined {
@@ -25,13 +25,15 @@ export function drillProblem(name: string, record: DrillRecord | undefined): Pro
 /** The same databases, unhealthy where a failed drill of one of their destinations counts. */
 export function withDrills(
   databases: readonly DatabaseStatus[],
-  drills: readonly LastDrills[],
+  results: ReadonlyMap<string, Pick<LastResults, 'drills'>>,
 ): DatabaseStatus[] {
   return databases.map((database) => {
-    const records = drills.find(({ db }) => db === database.path)?.records ?? new Map();
-    const failed = [...records].flatMap(([name, record]) => drillProblem(name, record) ?? []);
+    const drills = results.get(database.path)?.drills;
+    if (drills === undefined || drills.size === 0) return database;
+    const failed = [...drills].flatMap(([name, record]) => drillProblem(name, record) ?? []);
+    if (failed.length === 0) return database;
     const problems = [...database.problems, ...failed];
-    return { ...database, healthy: database.healthy && failed.length === 0, problems };
+    return { ...database, healthy: false, problems };
   });
 }
 

@@ -37,8 +37,19 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
     beside: { 'sse-customer-key': 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' },
     other: {},
   },
+  'heartbeat.interval': { beside: { heartbeat: { url: 'https://a.example' } }, other: {} },
+  'heartbeat-interval': { beside: { 'heartbeat-url': 'https://a.example' }, other: {} },
   passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
+
+const IN_DIRECTORY = { path: undefined, dir: '/data/other', pattern: '*.sqlite' };
+/** The same for keys of a directory. */
+const BESIDE_DIRECTORY: typeof BESIDE = Object.fromEntries(
+  ['dir', 'pattern', 'recursive', 'watch', 'meta-dir'].map((key) => [
+    key,
+    { beside: IN_DIRECTORY, other: {} },
+  ]),
+);
 
 const OTHER_RECIPIENT = 'age1xmf2rvs0m7hjc6wa56tfvkekwmghxw3r09cfagc39juswwfvvvyqafhgm0';
 const ENCRYPTED = { encryption: { recipients: [OTHER_RECIPIENT] } };
@@ -64,7 +75,10 @@ function pair(row: Row): { readonly before: string; readonly after: string } {
   const table = row.of === 'abs' ? BESIDE_ABS : BESIDE;
   const [group = ''] = row.name.split('.');
   const { beside = {}, other = {} } =
-    BESIDE_ENCRYPTION[group] ?? table[row.name.replace(/-file$/, '')] ?? {};
+    BESIDE_ENCRYPTION[group] ??
+    BESIDE_DIRECTORY[group] ??
+    table[row.name.replace(/-file$/, '')] ??
+    {};
   return {
     before: withValues(row, merged(beside, other)),
     after: withValues(row, merged(beside, exampleOf(row))),

@@ -36,8 +36,6 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
     notes: [
       'logging.source',
       'l0-retention-check-interval',
-      'heartbeat-url',
-      'heartbeat-interval',
       'socket.enabled',
       'socket.path',
       'socket.permissions',
@@ -108,10 +106,10 @@ test.each([
     /without them files would not be encrypted/,
   ],
   [
-    'a folder of databases (0.5)',
-    '{ dir: /data, pattern: "*.db", recursive: true, watch: true, replica: { url: "s3://b/data" } }',
-    ['dbs[0].dir', 'dbs[0].pattern', 'dbs[0].recursive', 'dbs[0].watch'],
-    /folders are not searched for databases; list each database/,
+    'a restore of missing databases of a folder (0.5)',
+    '{ dir: /data, pattern: "*.db", restore-if-db-not-exists: true, replica: { url: "s3://b/data" } }',
+    ['dbs[0].restore-if-db-not-exists'],
+    /cannot be used with dir: a database that is missing has no name/,
   ],
   [
     'NATS (0.5)',

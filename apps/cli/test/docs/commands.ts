@@ -1,5 +1,6 @@
 /** Builds docs/commands.md from the table of commands. */
 
+import { CONTROL_MORE } from './control.ts';
 import { JSON_SHAPES } from './json-shapes.ts';
 import { REPAIR_MORE } from './repair.ts';
 import type { CheckFeature } from '@sluice/core';
@@ -36,14 +37,15 @@ const CHECKED: readonly (readonly [CheckFeature, string])[] = [
 const MORE: Readonly<Record<string, string>> = {
   replicate: `Each destination has its own position and retries on its own; none waits for another.
 
-SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process after a last sync. Each destination stops when it has everything, or
+SIGINT, SIGTERM and SIGQUIT end the process after a last sync. SIGHUP has it [read its configuration again](#reload); with \`-once\`, or if it was
+started in a terminal, which has closed then, SIGHUP ends it like the others. Each destination stops when it has everything, or
 \`shutdown-sync-timeout\` after its first failure if nothing succeeded since. The exit code is 0 only if all destinations have
 everything, otherwise [3](errors.md#exit-codes); the log then names each destination that is behind, its TXID and the cause. A
 second signal exits at once. \`-once\` ends by the same rules. A copy of a signal within one second does not count as a second one,
 because supervisors may signal both the process and its group.
 
 \`-exec\` splits its command into words like a shell, but without variables and operators: for those write \`sh -c '…'\`.
-Every signal is passed on to the command once. When the command exits, Sluice does a last sync and exits with the same code. If Sluice
+Every signal is passed on to the command once, SIGHUP too: it ends a command that does not handle it. When the command exits, Sluice does a last sync and exits with the same code. If Sluice
 fails or receives a second signal, it also stops the command. It cannot react to SIGKILL: then a container stops the command, and so does
 systemd (by its default \`KillMode=control-group\`); elsewhere, stop the command before you start Sluice again. As process 1 of a
 container, Sluice runs under a small shell that collects the exit codes of orphaned processes.
@@ -53,29 +55,10 @@ possible, and Sluice later logs how many lines were lost.
 
 A database is healthy while every commit older than \`max-lag\` (default 1m) is at every destination, nothing is stuck, and no failed
 [drill](#drill) counts: it counts until a drill of that destination is ok, a full one if the failed one was full. \`sluice status\`,
-its exit code, \`/healthz\` and \`/metrics\` all use this definition. A database that is missing for longer than
+its exit code, \`/status\` and \`/metrics\` all use this definition. A database that is missing for longer than
 \`max-lag\` is not healthy. If its folder does not exist either, it is unhealthy at once, and Sluice creates nothing there. With \`addr\`,
-\`/healthz\` answers 200 while all databases are healthy, otherwise 503 with the problems. A destination that is down eventually leads to
-503, so use \`/healthz\` for alerts and readiness, not to restart Sluice. \`/metrics\` has, for each database:
-
-| metric | meaning |
-| --- | --- |
-| \`sluice_db_healthy\` | 1 or 0, like \`/healthz\` |
-| \`sluice_db_state\` | 1 for the current state: opening, waiting, following, imaging, failing or ended |
-| \`sluice_db_commits_total\` | transactions seen in its WAL since the process started |
-| \`sluice_db_wal_bytes\` | size of its WAL file |
-| \`sluice_replica_lag_seconds\` | per \`destination\`: age of the oldest commit that it may lack; it also grows when replication is stuck |
-| \`sluice_replica_files\`, \`…_bytes\`, \`…_deleted_files_total\` | the files there, their size, and the files that retention has deleted |
-| \`sluice_replica_txid\`, \`…_pending_files\`, \`…_pending_bytes\`, \`…_sent_bytes_total\` | its newest TXID, the files and bytes still to send, the bytes sent |
-| \`sluice_replica_fenced\` | 1 if the replica [belongs to another replicator](one-writer.md), so that nothing is written there |
-| \`sluice_replica_failing\`, \`…_last_success_timestamp_seconds\` | whether the last attempt failed; the time of the last success |
-| \`sluice_level_txid\`, \`…_merges_total\`, \`…_merged_bytes_total\`, \`…_failures_total\` | per \`level\`: the newest merged TXID; the files made and their size, and the merges that failed, since the process started |
-| \`sluice_drill_last_result\`, \`sluice_drill_last_success_timestamp_seconds\` | per \`destination\`: 1 for the \`result\` of the last [drill](#drill) (ok, failed or inconclusive), 0 for the others; the time of the last one that was ok |
-| \`sluice_drill_last_timestamp_seconds\`, \`sluice_drill_age_seconds\` | when the last drill began, and how long ago that was |
-| \`sluice_drill_last_warm\` | 1 if it was [warm](configuration.md#drills-on-a-schedule), else 0 |
-| \`sluice_drill_restore_seconds\`, \`sluice_drill_loss_window_seconds\` | the time to restore (RTO) of the last full one, and the window of loss (RPO); absent if it did not get that far |
-| \`sluice_scrub_last_success_timestamp_seconds\` | per \`destination\`: when a round of the [scrub](configuration.md#scrub) was last complete, with nothing damaged at its end |
-| \`sluice_scrub_objects\`, \`…_bytes\`, \`…_damaged_objects\` | the files read in the present or last round, their size, and those that are damaged and not mended |
+\`/status\` answers 200 while all databases are healthy, otherwise 503 with the problems; \`/healthz\` tells only whether the process runs.
+[Health, metrics and alerts](metrics.md) has all paths and all metrics.
 
 With \`-restore-if-db-not-exists\`, Sluice restores each database that is missing or an empty file, as soon as every destination has
 answered. It starts with an empty database only if all destinations answer that they have no backup. It waits for a destination that
@@ -135,6 +118,7 @@ TXIDs, so nothing is compared with the live database.
 With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on-a-schedule), the replicator drills on a schedule. The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`. The exit code is
 0 if all results are ok, [12](errors.md#exit-codes) if one failed, and 13 if none failed but one is inconclusive.`,
   repair: REPAIR_MORE,
+  ...CONTROL_MORE,
   ltx: `\`wal\` is its old name.`,
   migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
 download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination

@@ -53,6 +53,24 @@ the user of the replicator; they are removed at a start without \`keep\`, if the
     `A failed drill is one line of level error, an inconclusive one a warning. The last result is in \`sluice status\`, in \`/metrics\`, and beside the
 backup in the object \`sluice-drill.json\`, which Litestream ignores. It is written with the credentials of the destination; if they do not allow
 that, the log says so once. \`replicate -once\` does not drill.`,
+    '### Heartbeats and notifications',
+    `\`heartbeat.url\` is requested every \`interval\` while every database was opened and is [healthy](metrics.md). A service such as healthchecks.io raises
+an alarm when the requests stop, so it also notices that the process or the machine is gone:`,
+    yaml(
+      `heartbeat: { url: https://hc-ping.com/5b0e6f8e-0000-4000-8000-000000000000, interval: 5m }`,
+    ),
+    `\`notify\` sends a POST when a database becomes unhealthy, and when it is healthy again. Without \`template\` the body is JSON: \`event\` (\`unhealthy\` or \`healthy\`),
+\`text\`, \`host\`, \`time\`, \`databases\` (\`path\` and \`problems\` of at most 20) and \`more\`. A template is text, or JSON, with \`{{event}}\`, \`{{text}}\`, \`{{databases}}\`,
+\`{{count}}\`, \`{{host}}\` and \`{{time}}\`; in JSON they are escaped. \`headers\` may have them too. \`on: [unhealthy]\` leaves the good news out. For ntfy and Slack:`,
+    yaml(`notify:
+  - url: https://ntfy.sh/my-backups
+    headers: { Title: 'SQLite backup {{event}} on {{host}}', Authorization: Bearer $NTFY_TOKEN }
+    template: '{{text}}'
+  - url: $SLACK_WEBHOOK_URL
+    template: '{ "text": "{{text}}" }'`),
+    `Changes within 30 seconds are sent together; a change that is over by then is not sent. If a request fails or is not answered within 10 seconds, the log has one
+warning, and it is repeated after 30 seconds, a minute, and so on, at most every 10 minutes, as long as it is still true. No replication waits for
+it. A restart forgets who was told: what is unhealthy after it is sent again. URLs and headers are secrets, and are never printed.`,
     '### Scrub',
     `With \`scrub: { every: 168h }\`, the replicator reads every file of each destination again, in rounds, and verifies every byte. One destination is read at a
 time, at most \`bytes-per-second\` fast. A restart continues the round after the last file that was read (\`scrub.json\` in the staging folder). A damaged file
@@ -60,10 +78,38 @@ is an ERROR with its name, and makes the database unhealthy. It is replaced at o
 it whole, the replicator makes a full snapshot; after that the newest state can be restored again, and only older states are lost. At the end of a
 round everything that the destinations lack is copied, too. The state is in \`sluice status\` and \`/metrics\`. A scrub costs one request for each file, and the
 traffic of all files. \`replicate -once\` does not scrub.`,
+    '### The page',
+    `With \`addr\`, the replicator serves [a page](page.md) at it: would data be lost now, how much, and since when? It can be read without a token if
+\`addr\` is this machine. If other machines reach \`addr\`, it needs \`page.token\` or \`page.token-file\`; without one the page is off, and
+\`enabled: true\` is then an error.`,
     '## Databases (`dbs`)',
     renderKeys(flatten(DATABASE)),
     renderWords((word) => word.scope === 'database'),
     `Sluice waits for databases that are missing or empty. It switches databases to WAL mode if necessary, and logs that.`,
+    '### Directories',
+    `With \`dir\` and \`pattern\` instead of \`path\`, each database of a folder is replicated, for example one for each tenant:
+
+\`\`\`yaml
+dbs:
+  - dir: /data/tenants
+    pattern: '*.db'
+    recursive: true
+    replica:
+      url: s3://bucket/tenants
+\`\`\`
+
+The database \`/data/tenants/eu/a.db\` is sent to \`s3://bucket/tenants/eu/a.db\`, as in Litestream, with the settings of the entry. The pattern is compared
+with the name of a file; files that are not SQLite databases are named once in the log and left alone, as are warm copies; symbolic links are
+not followed, and a second hard link of a database is left alone. An entry with \`path\` for a file in the folder has precedence. Base paths must not be inside one another, or inside the
+folder, so that two databases never share a destination; a folder or file called \`ltx\`, \`generations\` or \`000…\` is refused for the same reason.
+
+With \`watch\` (the default), databases that appear are replicated within seconds. One that is removed gets a last sync, and its replica stays. A renamed database
+is a new one: the replica under the old name stays as it is, and the new name gets a full snapshot. A new file under an old name continues the replica of this
+name with a full snapshot. If the folder cannot be read, or another volume is mounted there, the databases stay as they are. A folder without databases is
+no error; with \`watch: false\` one that does not exist is. At most 16 databases are opened at a time.
+
+[\`sluice restore /data/tenants/eu/a.db\`](commands.md#restore) finds the replica by the path, also if neither the file nor the folder exists, and so do the other commands that take
+a database. \`restore-if-db-not-exists\` cannot be used, because a missing database has no name.`,
     '## Destinations (`replicas`, or one `replica`)',
     renderKeys(flatten(REPLICA)),
     renderWords((word) => word.scope === 'replica' && word.of === undefined),
@@ -122,6 +168,10 @@ its name if the key may contain a secret.`,
       VARIABLES.map(({ name, help }) => [name.split(', ').map(code).join(', '), help]),
     ),
   );
+}
+
+function yaml(text: string): string {
+  return `\`\`\`yaml\n${text}\n\`\`\``;
 }
 
 function renderKeys(keys: Keys): string {

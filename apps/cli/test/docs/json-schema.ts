@@ -43,8 +43,10 @@ export async function renderJSONSchema(): Promise<string> {
     definitions: {
       database: {
         type: 'object',
-        required: ['path'],
-        oneOf: [{ required: ['replica'] }, { required: ['replicas'] }],
+        allOf: [
+          { oneOf: [{ required: ['path'] }, { required: ['dir', 'pattern'] }] },
+          { oneOf: [{ required: ['replica'] }, { required: ['replicas'] }] },
+        ],
         additionalProperties: false,
         properties: {
           ...database,

@@ -1,11 +1,13 @@
 /** The output of `-json` of each command, for docs/commands.md. */
 
+import { CONTROL_SHAPES } from './control.ts';
 import { REPAIR_SHAPE } from './repair.ts';
 
 /** The output of `-json`. Keys that Litestream has keep its names. */
 export const JSON_SHAPES: Readonly<Record<string, string>> = {
   reseed:
     'One object per database that has the destination: `path`, `destination`, `reseed` (`accepted` or `not needed`), and `running`, whether a replicator was asked.',
+  ...CONTROL_SHAPES,
   sync: `One object per database. With \`-wait\` or \`-durable\`, \`destinations\` names those from which everything committed before the
 command can be restored; \`status\` is \`synced_local\` without them: the commits are staged, and are sent as soon as possible. Commands
 at the same time share their uploads. A failure is printed on stderr, and ends with exit code 3 if too few destinations have it in time,
@@ -13,12 +15,6 @@ and 15 if no replicator runs:
 
 \`\`\`json
 [{"path":"/data/app.db","status":"synced","txid":"000000000000002a","destinations":["s3","file"]}]
-\`\`\``,
-  info: `One object per process; a replicator usually has all databases of its configuration:
-
-\`\`\`json
-[{"version":"0.1.0","pid":4711,"started_at":"2026-01-31T12:00:00.000Z","uptime_seconds":86400,"database_count":1,
-  "databases":[{"path":"/data/app.db","state":"following","txid":"000000000000002a","healthy":true}]}]
 \`\`\``,
   generations: `One object per generation; \`snapshots\` and \`segments\` are numbers of files, \`size\` is in bytes:
 

@@ -339,7 +339,7 @@ test('with addr, metrics and health are served during replication', async () => 
   const txid = `sluice_replica_txid{db="${database}",destination="file"} 1`;
   const scrape = async (): Promise<string> => await (await fetch(`${origin}/metrics`)).text();
   await expect.poll(scrape, { timeout: 60_000 }).toContain(txid);
-  expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+  expect((await fetch(`${origin}/status`)).status).toBe(200);
   sluice.kill('SIGTERM');
   expect((await sluice.ended()).code).toBe(0);
 });

@@ -1,10 +1,12 @@
 /** Signals to the replicating process and to the command of -exec. */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { addRows, countRows } from '../support/database.ts';
-import { CLIProcess, runProcess } from '../support/process.ts';
+import { CLI, CLIProcess, runProcess } from '../support/process.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Each fsync may take seconds on a busy disk.
@@ -118,6 +120,77 @@ test('a signal to both the process and its group is passed to the command once',
   expect(code, stdout).toBe(0);
   expect(scene.got).toBe('SIGTERM');
   expect(stdout).not.toContain('exiting at once');
+});
+
+/** Goes on after every signal but SIGTERM. */
+const STUBBORN = `import fs from 'node:fs';
+for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
+  process.on(name, () => {
+    fs.appendFileSync(process.argv[2], name + ' ');
+    console.log('the command goes on after ' + name);
+  });
+}
+setInterval(() => undefined, 60_000);
+console.log('the command is up as ' + process.pid + '.');
+`;
+
+test('SIGHUP ends nothing: a command that goes on gets it once', async () => {
+  const scene = new Scene();
+  const { sluice, command } = await scene.start(STUBBORN);
+  sluice.killGroup('SIGHUP');
+  sluice.kill('SIGHUP');
+  await sluice.says(/the command goes on after SIGHUP/);
+  await sluice.says(/SIGHUP: nothing was changed/);
+  addRows(scene.database, 2);
+  process.kill(command, 'SIGKILL');
+  expect((await sluice.ended()).code).toBe(137);
+  expect(scene.got).toBe('SIGHUP');
+  expect(await scene.rowsAtBackup()).toBe(5);
+});
+
+test('Ctrl-C, which signals the whole group, reaches the command once', async () => {
+  const scene = new Scene();
+  const { sluice, command } = await scene.start();
+  sluice.killGroup('SIGINT');
+  const { code, stdout } = await sluice.ended();
+  expect(code, stdout).toBe(0);
+  expect(scene.got).toBe('SIGINT');
+  expect(isAlive(command)).toBe(false);
+});
+
+test('a second SIGTERM, more than a second later, ends both at once', async () => {
+  const scene = new Scene();
+  const { sluice, command } = await scene.start(STUBBORN);
+  // Copies within a second count as one.
+  for (let count = 0; count < 3; count += 1) sluice.kill('SIGTERM');
+  await sluice.says(/the command goes on after SIGTERM/);
+  const again = setInterval(() => sluice.kill('SIGTERM'), 200);
+  const { code, stdout } = await sluice.ended();
+  clearInterval(again);
+  expect(code, stdout).toBe(143);
+  expect(stdout).toContain('second SIGTERM: exiting at once');
+  expect(scene.got).toBe('SIGTERM');
+  await expect.poll(() => isAlive(command)).toBe(false);
+});
+
+test('SIGHUP of a terminal that closes ends the process after a last sync', async () => {
+  const { database, backup } = new Scene();
+  const words = [process.execPath, CLI, 'replicate', database, `file://${backup}`];
+  // `script` runs it in a terminal of its own.
+  const terminal = spawn('script', [
+    '-qefc',
+    words.map((word) => `'${word}'`).join(' '),
+    '/dev/null',
+  ]);
+  onTestFinished(() => void terminal.kill('SIGKILL'));
+  let output = '';
+  terminal.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const code = once(terminal, 'close').then(([code]) => code as number);
+  await expect.poll(() => output, { timeout: 60_000 }).toContain('full snapshot sent');
+  const [, pid] = /starts as process (\d+)/.exec(output) ?? [];
+  process.kill(Number(pid), 'SIGHUP');
+  expect(await code, output).toBe(0);
+  expect(output).toContain('SIGHUP: a last sync to every destination');
 });
 
 test.each(['SIGUSR1', 'SIGUSR2'] as const)(

@@ -72,6 +72,7 @@ const EXAMPLES: Values = {
   replica: { path: '/backup/other' },
   replicas: [{ path: '/backup/other' }],
   'drill.assert': ['SELECT count(*) FROM orders'],
+  'page.hosts': ['backup.example.com'],
 };
 
 export function nest(name: string, value: unknown): Values {
@@ -97,9 +98,9 @@ const SECRETS: Readonly<Record<string, string>> = {
 /** 32 bytes in base64. */
 const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 
-/** The whole configuration except its notes, as text. */
+/** The whole configuration except its notes, each database once, as text. */
 export function effectOf(read: Config): string {
-  const { notes: _, ...config } = read;
+  const { notes: _, items: _1, ...config } = read;
   return revealed(config);
 }
 

@@ -2,10 +2,17 @@
 
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 
 export const CLI = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** Where the processes of a test file make their control sockets. */
+export const RUNTIME_FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-run-'));
+afterAll(() => fs.rmSync(RUNTIME_FOLDER, { recursive: true, force: true }));
 
 export interface Ended {
   readonly code: number | null;
@@ -24,7 +31,12 @@ export class CLIProcess {
 
   constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, [CLI, ...words], {
-      env: { ...process.env, LOG_LEVEL: '', ...environment },
+      env: {
+        ...process.env,
+        LOG_LEVEL: '',
+        XDG_RUNTIME_DIR: RUNTIME_FOLDER,
+        ...environment,
+      },
       detached: true, // its own process group, so that signals to it do not reach the test
     });
     this.#child.stdout.on('data', (chunk: Buffer) => {

@@ -1,12 +1,70 @@
-/** Computes the position that the newest staged file of a followed database would have now. */
+/** The position that the newest staged file of a followed database would have now, and its updates. */
 
 import fs from 'node:fs';
+import type { Clock } from '../clock.ts';
 import { isSettled } from './continuity/evidence.ts';
-import { toPosition, type Position, type Staged } from './continuity/position.ts';
+import { isSamePosition, toPosition, type Position, type Staged } from './continuity/position.ts';
+import type { Cutter } from './cut/cutter.ts';
 import type { TakeFrames, Tick } from './follow.ts';
 import type { OpenDatabase } from './opening.ts';
 
-export interface CurrentPositionInput {
+/** Minimum time between rewrites of the position after checkpoints. Each costs two fsyncs. */
+const REFRESH_EVERY_MS = 500;
+
+export interface PositionContext {
+  readonly database: OpenDatabase;
+  readonly cutter: Cutter;
+  readonly clock: Clock;
+  readonly host: {
+    readonly lastTick: Tick | undefined;
+    readonly isImaging: boolean;
+    readonly take: TakeFrames;
+  };
+}
+
+/**
+ * Keeps the position of the newest staged file up to date. A checkpoint changes the evidence of the file, and with
+ * an old position the next start proves nothing.
+ */
+export class CurrentPosition {
+  readonly #context: PositionContext;
+  #nextRefreshAt = 0;
+  /** The position that was refreshed last, and the state of log and file that it describes. */
+  #refreshed: { readonly seen: string; readonly position: Position } | undefined;
+
+  constructor(context: PositionContext) {
+    this.#context = context;
+  }
+
+  refresh(): void {
+    const { clock, cutter, database, host } = this.#context;
+    const now = clock.monotonic();
+    if (cutter.head === undefined || now < this.#nextRefreshAt) return;
+    this.#nextRefreshAt = now + REFRESH_EVERY_MS;
+    const { publisher, newest } = cutter;
+    const { log, checkpointed } = host.lastTick ?? {};
+    const { changedNs, sizeBytes } = database.guard.verifiedStamp;
+    const seen = [newest?.txid, log, checkpointed, changedNs, sizeBytes].join();
+    const before = this.#refreshed;
+    // An idle database costs no fsync.
+    if (seen === before?.seen && isSamePosition(publisher.stored, before.position)) return;
+    const position = this.read();
+    if (position === undefined) return;
+    publisher.position(position);
+    this.#refreshed = { seen, position };
+  }
+
+  /** undefined if something held is not staged, or while the log or the file is changing. */
+  read(): Position | undefined {
+    const { clock, cutter, database, host } = this.#context;
+    const { newest } = cutter;
+    const { isImaging, lastTick: tick, take } = host;
+    if (newest === undefined || tick === undefined || isImaging) return undefined;
+    return readCurrentPosition({ database, newest, tick, take, now: clock.now() });
+  }
+}
+
+interface CurrentPositionInput {
   readonly database: OpenDatabase;
   /** The newest staged file. It contains everything held. */
   readonly newest: Staged;
@@ -18,7 +76,7 @@ export interface CurrentPositionInput {
 }
 
 /** Returns undefined while the log or the file is changing; then try again later. */
-export function readCurrentPosition(input: CurrentPositionInput): Position | undefined {
+function readCurrentPosition(input: CurrentPositionInput): Position | undefined {
   const { database, newest, tick } = input;
   const { guard, follower } = database;
   if (tick.kind !== 'held' || tick.held !== tick.log) return undefined;

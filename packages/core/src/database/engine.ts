@@ -7,19 +7,20 @@
  * the exception: they are announced ('imaging') and may be staged after files with higher TXIDs.
  */
 
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { highestOf } from '../ltx/txid.ts';
 import type { Random } from '../random.ts';
+import { describeAbsence, whyAbsent } from './absence.ts';
 import { Checksums } from './checksums/checksums.ts';
 import { toDatabaseError } from './sqlite/database-error.ts';
-import type { Absence, EngineEvent, FollowStats } from './events.ts';
+import type { Absence, EngineEvent, FollowStats, OpenedEvent } from './events.ts';
 import { Following } from './following.ts';
 import type { Gauges } from './gauges.ts';
+import { IdleDatabase } from './idle-database.ts';
+import { OpenDatabases } from './open-databases.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
 import { checkStaged, type FoundFile } from './staging/staged-check.ts';
@@ -42,6 +43,8 @@ export interface EngineContext {
   readonly gauges: Gauges;
   /** Staged files up to this TXID are at every destination, so their bytes are not verified at startup. */
   readonly sentEverywhere?: bigint | undefined;
+  /** Those of the thread. Default: there is no limit. */
+  readonly openDatabases?: OpenDatabases | undefined;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
   /** Default TICK_BYTES_MAX. */
@@ -64,6 +67,15 @@ export class Engine {
   readonly #staging: Staging;
   readonly #checksums: Checksums;
   #following: Following | undefined;
+  readonly #openDatabases: OpenDatabases;
+  /** Whether it is open or being opened, and counted among the open databases. */
+  #isCounted = false;
+  /** Set while the database is closed because it is idle. */
+  #idle: IdleDatabase | undefined;
+  /** Resolves when an idle database is open and begun, or cannot be opened. undefined while none is being opened. */
+  #waking: PromiseWithResolvers<void> | undefined;
+  /** Images and snapshots that were requested while the database was idle. */
+  #requests: ((following: Following) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #reopenMs = REOPEN_MS_MIN;
   #reportedAbsence: Absence | undefined;
@@ -80,7 +92,8 @@ export class Engine {
 
   constructor(context: EngineContext) {
     this.#context = context;
-    const { files, kernel, options, random } = context;
+    const { files, kernel, openDatabases, options, random } = context;
+    this.#openDatabases = openDatabases ?? new OpenDatabases(Infinity);
     this.#staging = new Staging(options.metaPath, files);
     this.#checksums = new Checksums({
       folder: options.metaPath,
@@ -97,21 +110,31 @@ export class Engine {
 
   /** Starts cutting files. Call after each 'opened' event. */
   begin(order: BeginOrder): void {
-    this.#following?.begin(order);
+    const following = this.#following;
+    following?.begin(order);
+    const requests = this.#requests.splice(0);
+    // An image contains what a snapshot does.
+    if (following !== undefined && order.mode !== 'image') {
+      for (const request of requests) request(following);
+    }
+    this.#endWaking();
   }
 
   /** Takes an image under the next TXID: later files do not depend on earlier ones. */
   image(order: { floor: bigint; why: string }): void {
-    this.#following?.image(order);
+    this.#request((following) => following.image(order));
   }
 
   /** Takes a snapshot (level 9) of the current state, while the log is followed. */
   snapshot(): void {
-    this.#following?.snapshot();
+    this.#request((following) => following.snapshot());
   }
 
   /** Cuts everything committed so far. Resolves when it is staged; undefined if no database is followed. */
   async sync(): Promise<bigint | undefined> {
+    if (this.#idle?.hasChanged() === false) return this.#idle.txid;
+    this.#wake();
+    if (this.#waking !== undefined) await this.#waking.promise;
     return await this.#following?.sync();
   }
 
@@ -129,6 +152,10 @@ export class Engine {
     this.#isClosing = true;
     clearTimeout(this.#timer);
     await this.#work;
+    this.#leave();
+    this.#endWaking();
+    this.#idle?.end(this.#notice);
+    this.#idle = undefined;
     const following = this.#following;
     this.#following = undefined;
     if (following === undefined) return;
@@ -145,14 +172,54 @@ export class Engine {
     this.#work = this.#reopenAfter(this.#work, why);
   }
 
+  #request(request: (following: Following) => void): void {
+    if (this.#idle === undefined && this.#waking === undefined) {
+      if (this.#following !== undefined) request(this.#following);
+      return;
+    }
+    this.#requests.push(request);
+    this.#wake();
+  }
+
+  /** Closes the database if it is idle and certain to be completely staged. */
+  async #rest(): Promise<void> {
+    const following = this.#following;
+    if (this.#isClosing || (await following?.rest.record()) !== true) return;
+    if (this.#isClosing || this.#following !== following) return;
+    const files = following?.rest.close();
+    if (files === undefined) return;
+    const { clock, gauges, kernel, options } = this.#context;
+    this.#following = undefined;
+    this.#idle = new IdleDatabase({
+      ...{ files, kernel, clock, gauges, pollMs: options.monitorIntervalMs },
+      onChange: () => this.#wake(),
+    });
+    this.#leave();
+    await this.#checksums.unload();
+  }
+
+  /** Opens an idle database. */
+  #wake(): void {
+    if (this.#idle === undefined || this.#isClosing) return;
+    this.#idle.close();
+    this.#idle = undefined;
+    this.#waking = Promise.withResolvers();
+    this.#work = this.#work.then(() => this.#open('idle'));
+  }
+
+  #endWaking(): void {
+    this.#waking?.resolve();
+    this.#waking = undefined;
+  }
+
   #later(delayMs: number): void {
     if (this.#isClosing) return;
     this.#timer = setTimeout(() => {
-      this.#work = this.#open();
+      this.#work = this.#open('start');
     }, delayMs);
   }
 
-  async #open(): Promise<void> {
+  async #open(after: OpenedEvent['after']): Promise<void> {
     const { options, emit, kernel, clock, gauges } = this.#context;
     let database: OpenDatabase | undefined;
     try {
@@ -164,15 +231,15 @@ export class Engine {
           emit({ kind: 'waiting', absence: absent, why: describeAbsence(options.path, absent) });
         }
         this.#reportedAbsence = absent;
+        this.#abandonRequests();
         this.#later(options.monitorIntervalMs);
         return;
       }
       this.#reportedAbsence = undefined;
+      if (!(await this.#enter(after))) return;
       await this.#removeInvalid();
       await this.#staging.makeFolders();
-      await nameUnnamed(this.#staging, this.#context);
-      const { files, highest } = await this.#staging.open();
-      const staged = await this.#checkStaged(files);
+      const { staged, highest } = await this.#findStaged(after);
       const position = await this.#staging.readPosition();
       await this.#checksums.load(staged.at(-1));
       database = openDatabase({
@@ -186,12 +253,39 @@ export class Engine {
         tailBytesMax: this.#context.tailBytesMax,
         tickBytesMax: this.#context.tickBytesMax,
       });
-      this.#follow(database, staged, highestOf(highest, position?.txid));
+      this.#follow(database, { after, staged, lastTXID: highestOf(highest, position?.txid) });
     } catch (error) {
       database?.connections.close('keep the log');
       database?.wal.close();
       this.#fail(error);
     }
+  }
+
+  /** Counts the database as open. Returns false if it is to be closed. */
+  async #enter(after: OpenedEvent['after']): Promise<boolean> {
+    if (after === 'idle') this.#openDatabases.enter();
+    else if (!(await this.#openDatabases.enterInTurn(() => !this.#isClosing))) return false;
+    this.#isCounted = true;
+    return true;
+  }
+
+  #leave(): void {
+    if (this.#isCounted) this.#openDatabases.leave();
+    this.#isCounted = false;
+  }
+
+  /** After 'idle' only the newest file, which always stays: others may be freed at this time. */
+  async #findStaged(after: OpenedEvent['after']): Promise<{
+    readonly staged: readonly FoundFile[];
+    readonly highest: bigint;
+  }> {
+    if (after === 'idle') {
+      const files = (await this.#staging.list(0)).slice(-1);
+      return { staged: await this.#checkStaged(files), highest: files[0]?.maxTXID ?? 0n };
+    }
+    await nameUnnamed(this.#staging, this.#context);
+    const { files, highest } = await this.#staging.open();
+    return { staged: await this.#checkStaged(files), highest };
   }
 
   /** Returns the intact staged files. Removes damaged ones; a destination that lacks one is re-seeded. */
@@ -211,11 +305,15 @@ export class Engine {
     return found;
   }
 
-  #follow(database: OpenDatabase, staged: readonly FoundFile[], lastTXID: bigint): void {
+  #follow(
+    database: OpenDatabase,
+    { after, staged, lastTXID }: Pick<OpenedEvent, 'after' | 'staged' | 'lastTXID'>,
+  ): void {
     const { connections, start } = database;
     this.#checksums.opened(connections.pageSize, database.guard.verifiedStamp);
     this.#following = new Following({
       ...this.#context,
+      openDatabases: this.#openDatabases,
       staging: this.#staging,
       checksums: this.#checksums,
       database,
@@ -225,15 +323,20 @@ export class Engine {
         this.#hasLostIndex ||= database.guard.hasLostIndex;
         this.#work = this.#restart(error);
       },
+      onIdle: () => {
+        // Its errors have ended the following, and were reported.
+        this.#work = this.#work.then(() => this.#rest()).catch(() => undefined);
+      },
     });
     this.#reopenMs = start.kind === 'proved' ? REOPEN_MS_MIN : this.#reopenMs;
     if (database.links > 1) this.#warnOfLinks(database);
     this.#context.emit({
       kind: 'opened',
+      after,
       proved: start.kind === 'proved' ? start.position.txid : undefined,
       why: start.kind === 'proved' ? undefined : start.why,
       checksummed: this.#checksums.base?.txid,
-      staged,
+      staged: after === 'start' ? staged : [],
       lastTXID,
       pageSize: connections.pageSize,
       switchedToWAL: connections.journalMode.switched,
@@ -252,7 +355,7 @@ export class Engine {
   async #restart(error: unknown): Promise<void> {
     const following = this.#following;
     this.#following = undefined;
-    if (following === undefined) return;
+    if (following === undefined) return this.#failIdle(error);
     this.#isPositionInvalid ||= isError(error, 'WAL_INVALID');
     this.#areChecksumsInvalid ||= this.#isPositionInvalid || isError(error, 'DATABASE_REPLACED');
     try {
@@ -277,35 +380,34 @@ export class Engine {
     this.#areChecksumsInvalid = false;
   }
 
-  #notice(message: string): void {
+  readonly #notice = (message: string): void => {
     this.#context.emit({ kind: 'notice', level: 'warn', message });
-  }
+  };
 
   #reportFailure(error: unknown): void {
     const { code, message } = toDatabaseError(error, this.#context.options);
     this.#context.emit({ kind: 'failed', code, message });
   }
 
+  /** The caller could not handle the last opening, and the database was closed since. */
+  #failIdle(error: unknown): void {
+    if (this.#idle === undefined) return;
+    this.#idle.close();
+    this.#idle = undefined;
+    this.#fail(error);
+  }
+
+  /** The caller requests again what it needs, once the database is open. */
+  #abandonRequests(): void {
+    this.#requests = [];
+    this.#endWaking();
+  }
+
   #fail(error: unknown): void {
+    this.#leave();
     this.#reportFailure(error);
+    this.#abandonRequests();
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
-  }
-}
-
-function whyAbsent(file: string): Absence | undefined {
-  const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (stat !== undefined) return stat.size === 0 ? 'empty' : undefined;
-  return fs.existsSync(path.dirname(file)) ? 'no file' : 'no folder';
-}
-
-function describeAbsence(file: string, absence: Absence): string {
-  switch (absence) {
-    case 'no folder':
-      return `${file} does not exist, and its folder does not exist: check the path`;
-    case 'no file':
-      return `${file} does not exist yet`;
-    case 'empty':
-      return `${file} is empty`;
   }
 }

@@ -21,11 +21,14 @@ export interface StagedEvent {
 
 export interface OpenedEvent {
   readonly kind: 'opened';
+  /** 'idle': it was closed only because it was idle. Requests made since then are kept. */
+  readonly after: 'start' | 'idle';
   /** The newest TXID with proved continuity; undefined if an image is needed. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
   /** TXID of the newest staged file, if its page checksums are known; else undefined. */
   readonly checksummed: bigint | undefined;
+  /** All staged files. Empty after 'idle': nothing but the events since then has changed them. */
   readonly staged: readonly FoundFile[];
   /** The highest assigned TXID found in the staging folder; 0n if none. */
   readonly lastTXID: bigint;

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '../error.ts';
 import type { TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './sqlite/checkpointer.ts';
-import { isSamePosition, type Position } from './continuity/position.ts';
 import { Cutter, type CutterContext } from './cut/cutter.ts';
 import type { BeginOrder } from './engine.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
@@ -13,12 +12,13 @@ import { Freshness, type Times } from './freshness.ts';
 import { Images, type ImageHost } from './images/images.ts';
 import { LookLoop, type Look } from './loop.ts';
 import { isStagingError } from './staging/staging-error.ts';
-import { readCurrentPosition } from './current-position.ts';
+import { CurrentPosition } from './current-position.ts';
+import type { OpenDatabases } from './open-databases.ts';
+import { Rest } from './rest.ts';
 import { Unsettled } from './unsettled.ts';
+import { frameSizeBytes } from '../wal/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
-/** Minimum time between rewrites of the position after checkpoints. Each costs two fsyncs. */
-const REFRESH_EVERY_MS = 500;
 /** Maximum time to wait at the end for the log to be empty. A log that others use is left to them. */
 const REST_MS_MAX = 1_000;
 /** Time between looks while a caller waits for one. */
@@ -30,6 +30,9 @@ export interface FollowingContext extends CutterContext {
   /** The highest TXID ever assigned here. */
   readonly lastTXID: bigint;
   readonly onFailure: (error: unknown) => void;
+  readonly openDatabases: OpenDatabases;
+  /** Nothing was committed for `idleCloseMs`. Called again after that time if it stays open. */
+  readonly onIdle: () => void;
 }
 
 export class Following implements ImageHost {
@@ -40,10 +43,12 @@ export class Following implements ImageHost {
   readonly #loop: LookLoop;
   readonly #unsettled: Unsettled;
   readonly #freshness: Freshness;
-  #nextRefreshAt = 0;
-  /** The position that was refreshed last, and the state of log and file that it describes. */
-  #refreshed: { readonly seen: string; readonly position: Position } | undefined;
+  readonly #position: CurrentPosition;
+  /** Closes the database when it is idle. */
+  readonly rest: Rest;
   #ticks = 0;
+  /** Number of `sync` calls in progress. */
+  #syncs = 0;
   #lastTick: Tick | undefined;
   /** Start of the last tick that found everything committed to be held. */
   #heldAt = -Infinity;
@@ -67,6 +72,8 @@ export class Following implements ImageHost {
         timesOfCut: () => this.#freshness.cut(),
       },
     );
+    this.#position = new CurrentPosition({ ...context, cutter: this.#cutter, host: this });
+    this.rest = new Rest({ ...context, cutter: this.#cutter, position: this.#position }, this);
     this.#freshness = new Freshness(context.gauges, this.#cutter.hasMore ? 'held' : 'empty');
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],
@@ -91,6 +98,10 @@ export class Following implements ImageHost {
       take: this.take,
       mayMove: () => !this.#cutter.isPinned,
       now: () => context.clock.monotonic(),
+      onCheckpoint: (tookMs) => {
+        context.gauges.add('checkpoints', 1);
+        context.gauges.add('checkpointMicros', tookMs * 1_000);
+      },
       onOverrun: (tookMs) => {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
         emit({ kind: 'notice', level: 'warn', message });
@@ -125,6 +136,10 @@ export class Following implements ImageHost {
     this.#images.snapshot();
   }
 
+  get lastTick(): Tick | undefined {
+    return this.#lastTick;
+  }
+
   get isOpen(): boolean {
     return this.#phase === 'open';
   }
@@ -148,12 +163,21 @@ export class Following implements ImageHost {
    * cut cannot be staged.
    */
   async sync(): Promise<bigint | undefined> {
+    this.#syncs += 1;
+    try {
+      return await this.#sync();
+    } finally {
+      this.#syncs -= 1;
+    }
+  }
+
+  async #sync(): Promise<bigint | undefined> {
     do {
       await this.#imagesSettled();
       if (this.#cutter.head === undefined) return undefined;
       await this.waitUntilVerified();
     } while (this.#isMakingImage && this.isOpen); // an image may have begun during the wait
-    const txid = this.#try(() => this.#cutter.cutRest());
+    const txid = this.try(() => this.#cutter.cutRest());
     await this.#cutter.publisher.settled();
     this.#requireFollowing();
     return txid;
@@ -209,6 +233,23 @@ export class Following implements ImageHost {
     }
   }
 
+  /** Whether everything held is staged, and nothing is being done. */
+  get mayRest(): boolean {
+    const isBusy = this.isImaging || this.#images.isRunning || this.#syncs > 0;
+    return this.#phase === 'open' && !isBusy && this.#cutter.isAllStaged && !this.#cutter.isPinned;
+  }
+
+  /** Closes it at once. Call only if `mayRest`. */
+  closeAtRest(): void {
+    const { connections, wal, release } = this.#context.database;
+    this.#phase = 'closed';
+    this.#failure = new ReplicationError('DATABASE_BUSY', 'the database is closed: it is idle');
+    this.#loop.stop();
+    connections.close('keep the log');
+    wal.close();
+    release();
+  }
+
   async close(how: 'keep the log' | 'as the application'): Promise<void> {
     if (this.#phase === 'closed') return;
     const kept = this.#phase === 'failed' ? 'keep the log' : how;
@@ -223,7 +264,9 @@ export class Following implements ImageHost {
 
   readonly take = (batch: FrameBatch): void => {
     this.#context.database.guard.add(batch);
-    this.#freshness.countCommits(batch.commits);
+    const logBytes = batch.count * frameSizeBytes(batch.header.pageSize);
+    const at = this.#context.clock.monotonic();
+    this.#freshness.countCommits(batch.commits, { logBytes, at });
     this.#images.add(batch);
     this.#cutter.add(batch);
   };
@@ -241,8 +284,9 @@ export class Following implements ImageHost {
       if (worked === 'worked') this.#tick(); // lets the guard see our own checkpoint
     }
     const isHeld = this.#lastTick?.kind === 'held';
-    this.#refreshPosition();
+    this.#position.refresh();
     this.#recordPending();
+    this.rest.observe(tick.fresh > 0 || worked === 'worked' ? 'active' : 'idle');
     gauges.set('walSizeBytes', wal.sizeBytes());
     const { log, checkpointed, fresh } = tick;
     const isBehind = this.#lastTick?.kind === 'behind';
@@ -298,8 +342,8 @@ export class Following implements ImageHost {
   async waitUntilHeld(): Promise<void> {
     for (;;) {
       this.#requireFollowing();
-      const look = this.#try(this.#look); // may move the reader
-      if (look.isHeld && this.#try(() => this.#tick()).kind === 'held') return;
+      const look = this.try(this.#look); // may move the reader
+      if (look.isHeld && this.try(() => this.#tick()).kind === 'held') return;
       await sleep(look.isBehind ? 0 : RETRY_LOOK_MS);
     }
   }
@@ -308,7 +352,7 @@ export class Following implements ImageHost {
   async waitUntilVerified(): Promise<void> {
     for (;;) {
       await this.waitUntilHeld();
-      if (this.#try(() => this.#checkFile()) === 'verified') return;
+      if (this.try(() => this.#checkFile()) === 'verified') return;
       await sleep(RETRY_LOOK_MS); // a checkpoint may be running
     }
   }
@@ -327,7 +371,7 @@ export class Following implements ImageHost {
   }
 
   /** Runs `work`. An error also ends the following, whichever caller triggered it. */
-  #try<Result>(work: () => Result): Result {
+  try<Result>(work: () => Result): Result {
     try {
       return work();
     } catch (error) {
@@ -352,32 +396,6 @@ export class Following implements ImageHost {
     else this.#context.emit({ kind: 'no-snapshot', code: error.code, message: error.message });
   }
 
-  /** A checkpoint changes the evidence of the file. The position must be updated, or the next start proves nothing. */
-  #refreshPosition(): void {
-    const now = this.#context.clock.monotonic();
-    if (this.#cutter.head === undefined || now < this.#nextRefreshAt) return;
-    this.#nextRefreshAt = now + REFRESH_EVERY_MS;
-    const { publisher, newest } = this.#cutter;
-    const { log, checkpointed } = this.#lastTick ?? {};
-    const { changedNs, sizeBytes } = this.#context.database.guard.verifiedStamp;
-    const seen = [newest?.txid, log, checkpointed, changedNs, sizeBytes].join();
-    const before = this.#refreshed;
-    // An idle database costs no fsync.
-    if (seen === before?.seen && isSamePosition(publisher.stored, before.position)) return;
-    const position = this.#readPosition();
-    if (position === undefined) return;
-    publisher.position(position);
-    this.#refreshed = { seen, position };
-  }
-
-  #readPosition(): Position | undefined {
-    const { newest } = this.#cutter;
-    const tick = this.#lastTick;
-    if (newest === undefined || tick === undefined || this.isImaging) return undefined;
-    const { database, clock } = this.#context;
-    return readCurrentPosition({ database, newest, tick, take: this.take, now: clock.now() });
-  }
-
   /** Waits until the whole log is staged and backfilled, and the position records that. */
   async #drainLog(): Promise<'log is needed' | 'log is not needed'> {
     const { connections, start, follower, guard } = this.#context.database;
@@ -389,7 +407,7 @@ export class Following implements ImageHost {
     for (let cuts = 0; cuts < REST_CUTS_MAX && clock.monotonic() < deadline;) {
       if (this.#cutter.hasMore) cuts += 1;
       await this.sync();
-      const position = this.#readPosition();
+      const position = this.#position.read();
       if (position?.atRest === true) {
         publisher.position(position);
         if ((await publisher.settled()) === 'published') return 'log is not needed';

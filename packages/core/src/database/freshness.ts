@@ -14,10 +14,19 @@ export interface Times {
   readonly asOf: number;
 }
 
+/** New frames of the log. */
+export interface SeenFrames {
+  readonly logBytes: number;
+  /** When they were read. */
+  readonly at: number;
+}
+
 export class Freshness {
   readonly #gauges: Gauges;
   /** Lower bound for the oldest commit in the tail: the last look before it. undefined if the tail is empty. */
   #oldest: number | undefined;
+  /** What was seen when each file that is not staged yet was cut. The oldest is first. */
+  #cuts: { readonly asOf: number; readonly commits: number; readonly logBytes: number }[] = [];
   /** `asOf` of files staged above an unfinished image. It counts once the image is complete. */
   #heldBackAsOf = 0;
 
@@ -31,11 +40,13 @@ export class Freshness {
   }
 
   /** Counts the commits in new frames: the database size in pages, or 0. Call before `setLookedAt`. */
-  countCommits(commits: Iterable<number>): void {
+  countCommits(commits: Iterable<number>, { logBytes, at }: SeenFrames): void {
     this.#oldest ??= this.#gauges.get('lookedAt');
     let count = 0;
     for (const commit of commits) if (commit > 0) count += 1;
-    this.#gauges.set('commits', this.#gauges.get('commits') + count);
+    this.#gauges.add('commits', count);
+    this.#gauges.add('logBytes', logBytes);
+    if (count > 0) this.#gauges.set('committedAt', at);
   }
 
   /** Records that everything committed by `at` is held. */
@@ -45,7 +56,11 @@ export class Freshness {
 
   /** Records, after a look, whether everything held is staged. */
   setState(state: 'staged' | 'pending'): void {
-    if (state === 'staged') this.#gauges.raise('stagedAsOf', this.#gauges.get('lookedAt'));
+    if (state === 'staged') {
+      this.#gauges.raise('stagedAsOf', this.#gauges.get('lookedAt'));
+      this.#cuts = [];
+      this.#setStaged(this.#gauges.get('commits'), this.#gauges.get('logBytes'));
+    }
     this.#gauges.set('pending', state === 'pending' ? 1 : 0);
   }
 
@@ -54,6 +69,8 @@ export class Freshness {
     const asOf = this.#gauges.get('lookedAt');
     const since = this.#oldest ?? asOf;
     this.#oldest = undefined;
+    const [commits, logBytes] = [this.#gauges.get('commits'), this.#gauges.get('logBytes')];
+    this.#cuts.push({ asOf, commits, logBytes });
     return { since, asOf };
   }
 
@@ -68,6 +85,15 @@ export class Freshness {
     this.#raiseTXID(txid, since);
     if (below === 'image') this.#heldBackAsOf = Math.max(this.#heldBackAsOf, asOf);
     else this.#gauges.raise('stagedAsOf', asOf);
+    while ((this.#cuts[0]?.asOf ?? Infinity) <= asOf) {
+      const cut = this.#cuts.shift();
+      if (cut !== undefined) this.#setStaged(cut.commits, cut.logBytes);
+    }
+  }
+
+  #setStaged(commits: number, logBytes: number): void {
+    this.#gauges.set('stagedCommits', commits);
+    this.#gauges.set('stagedLogBytes', logBytes);
   }
 
   setImageComplete(txid: bigint, { since, asOf }: Times): void {

@@ -28,12 +28,30 @@ const SLOTS = [
   'stagingMovedAt',
   /** Number of transactions seen in the log since the process started. */
   'commits',
+  /** When the last of them was seen. Zero if there was none. */
+  'committedAt',
+  /** Size of their frames. */
+  'logBytes',
+  /** How many of the commits, and of these bytes, are staged. */
+  'stagedCommits',
+  'stagedLogBytes',
+  /** Number and duration of our own checkpoints. */
+  'checkpoints',
+  'checkpointMicros',
   'walSizeBytes',
 ] as const;
 
 export type Gauge = (typeof SLOTS)[number];
 
+/** Of each gauge in the memory: a status of thousands of databases reads all of them. */
+const INDEX = Object.fromEntries(SLOTS.map((gauge, index) => [gauge, index])) as Record<
+  Gauge,
+  number
+>;
+
 export type GaugeReadings = Readonly<Record<Gauge, number>>;
+
+const NO_READINGS = Object.fromEntries(SLOTS.map((gauge) => [gauge, 0])) as Record<Gauge, number>;
 
 export class Gauges {
   /** Can be sent to another thread, which constructs its own `Gauges` from it. */
@@ -54,11 +72,15 @@ export class Gauges {
   }
 
   get(gauge: Gauge): number {
-    return Number(Atomics.load(this.#slots, SLOTS.indexOf(gauge)));
+    return Number(Atomics.load(this.#slots, INDEX[gauge]));
   }
 
   set(gauge: Gauge, value: number): void {
-    Atomics.store(this.#slots, SLOTS.indexOf(gauge), BigInt(Math.floor(value)));
+    Atomics.store(this.#slots, INDEX[gauge], BigInt(Math.floor(value)));
+  }
+
+  add(gauge: Gauge, value: number): void {
+    this.set(gauge, this.get(gauge) + value);
   }
 
   /** Sets a gauge that must never decrease. */
@@ -69,8 +91,8 @@ export class Gauges {
   /** Reads again if a file was staged meanwhile. */
   read(): GaugeReadings {
     for (;;) {
-      const pairs = SLOTS.map((gauge) => [gauge, this.get(gauge)] as const);
-      const readings = Object.fromEntries(pairs) as Record<Gauge, number>;
+      const readings = { ...NO_READINGS };
+      for (const gauge of SLOTS) readings[gauge] = this.get(gauge);
       if (readings.stagedTXID === this.get('stagedTXID')) return readings;
     }
   }

@@ -9,7 +9,14 @@ import type { WALHeader } from '../wal/header.ts';
 import { WALReader } from '../wal/reader.ts';
 import { Connections } from './sqlite/connections.ts';
 import { isSameFile, type FileStamp } from './continuity/evidence.ts';
-import { countLinks, descriptorOf, readEvidence, readStamp, stampOf } from './continuity/file.ts';
+import {
+  countLinks,
+  descriptorOf,
+  readEvidence,
+  readStamp,
+  releaseDescriptor,
+  stampOf,
+} from './continuity/file.ts';
 import { checkFormerLog } from './continuity/former-log.ts';
 import { FileGuard } from './continuity/guard.ts';
 import type { Position } from './continuity/position.ts';
@@ -23,8 +30,10 @@ import { Tail } from './cut/tail.ts';
 export interface OpenDatabase {
   /** Its real path. SQLite keeps the WAL and the wal-index beside it. */
   readonly path: string;
-  /** Descriptor for positioned reads of the database file. Never closed here. */
+  /** Descriptor for positioned reads of the database file. */
   readonly descriptor: number;
+  /** Closes the descriptor. Call after the connections are closed, and only if the database will not be opened soon. */
+  readonly release: () => void;
   /** Number of hard links of the file. */
   readonly links: number;
   readonly connections: Connections;
@@ -116,7 +125,8 @@ function inspect(input: OpeningInput, opened: Opened): OpenDatabase {
   const before = start.kind === 'proved' ? 'known' : 'unknown';
   const follower = new LogFollower(connections, wal, place, before, input.tickBytesMax);
   const links = countLinks(path);
-  return { path, descriptor, links, connections, wal, follower, guard, start };
+  const release = (): void => releaseDescriptor(descriptor);
+  return { path, descriptor, release, links, connections, wal, follower, guard, start };
 }
 
 /** The newest frames are few, and an older copy of the file lacks at least one of them. */

@@ -13,6 +13,10 @@ export interface DatabaseOptions {
   readonly syncIntervalMs: number;
   /** Interval of the safety poll of an idle database. */
   readonly monitorIntervalMs: number;
+  /**
+   * A database without commits for this long is closed until its files change (idle-database.ts). 0: never.
+   */
+  readonly idleCloseMs: number;
   /** Maximum age of frames before Sluice checkpoints them; 0 = no limit. */
   readonly checkpointIntervalMs: number;
   /** Minimum number of pages in the log for a checkpoint. */
@@ -48,6 +52,7 @@ export interface DatabaseOptions {
 export const DATABASE_DEFAULTS: Omit<DatabaseOptions, 'path' | 'metaPath'> = {
   syncIntervalMs: 1_000,
   monitorIntervalMs: 1_000,
+  idleCloseMs: 300_000,
   checkpointIntervalMs: 60_000,
   minCheckpointPageCount: 1_000,
   truncatePageN: 121_359,

@@ -1,6 +1,6 @@
 /**
  * `drill.json` in the staging folder: the last drill of each destination, and its failure that still counts, for
- * `sluice status`, `/healthz` and `/metrics`. It is replaced atomically. If it is lost or torn, only these
+ * `sluice status`, `/status` and `/metrics`. It is replaced atomically. If it is lost or torn, only these
  * results are. Of two drills that end in the same instant, one result may be lost.
  */
 

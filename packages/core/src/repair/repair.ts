@@ -12,7 +12,7 @@ import type { RetentionPolicy } from '../history/retention-policy.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import type { OpenReplica } from '../replicate/destination/sender.ts';
-import type { EmptyRoot } from '../store/client.ts';
+import type { LastSent } from '../replicate/record.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import { BadSourceError, copyFile } from './copy-file.ts';
 import type { Examined } from './examine.ts';
@@ -31,13 +31,7 @@ export interface RepairTarget {
    * What the replicator of this host sent there last: newer files are sent by it. `emptyRoot` says whether an empty
    * folder may be a disk that is not mounted.
    */
-  readonly sent:
-    | {
-        readonly txid: bigint;
-        readonly lineage: bigint;
-        readonly emptyRoot?: EmptyRoot | undefined;
-      }
-    | undefined;
+  readonly sent: LastSent | undefined;
   readonly open: (signal: AbortSignal | undefined) => Promise<OpenReplica>;
 }
 

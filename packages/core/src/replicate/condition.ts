@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { BeginOrder } from '../database/engine.ts';
-import type { EngineEvent } from '../database/events.ts';
+import type { EngineEvent, OpenedEvent } from '../database/events.ts';
 import { type ErrorCode, isError, messageOf, ReplicationError } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../store/backend.ts';
@@ -32,6 +32,7 @@ export class Condition {
   #failingCode: string | undefined;
   /** When the first of them occurred. */
   #failingSince: string | undefined;
+  readonly #errors = new Map<string, number>();
   /** When it was last logged that the staging disk is full, by the monotonic clock. */
   #fullLoggedAt = -Infinity;
   /** Whether the log says that the staging disk is full. */
@@ -50,10 +51,23 @@ export class Condition {
     return this.#error;
   }
 
+  /** Number of failures by code. */
+  get errors(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#errors);
+  }
+
+  #count(code: string): void {
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
   /** It is decided how replication begins. */
-  beginning({ mode, ...order }: BeginOrder, proved: bigint | undefined): void {
+  beginning(
+    { mode, ...order }: BeginOrder,
+    { after, proved }: Pick<OpenedEvent, 'after' | 'proved'>,
+  ): void {
     const { logger } = this.#context;
-    if (mode !== 'image') logger.info(describeBeginning({ ...order, mode }, proved));
+    const level = after === 'idle' && mode === 'resume' ? 'debug' : 'info';
+    if (mode !== 'image') logger[level](describeBeginning({ ...order, mode }, proved));
     this.setState(mode === 'resume' ? 'following' : 'imaging');
   }
 
@@ -95,6 +109,7 @@ export class Condition {
     }
     this.#failures += 1;
     this.#failingCode = code;
+    this.#count(code);
     this.#error = { ...error, since: this.#failingSince };
     this.setState('failing');
     const isRepeat = this.#isRepeat(code);
@@ -107,6 +122,7 @@ export class Condition {
   /** Logs a failure beside replication, such as that of the state file. */
   report(error: unknown): void {
     const code = isError(error) ? error.code : undefined;
+    if (code !== undefined) this.#count(code);
     this.#context.logger[this.#isRepeat(code) ? 'debug' : 'error'](messageOf(error), { code });
   }
 
@@ -116,8 +132,9 @@ export class Condition {
   }
 
   /** The database was opened. */
-  opened(): void {
+  opened({ switchedToWAL }: Pick<OpenedEvent, 'switchedToWAL'>): void {
     this.#error = undefined;
+    if (switchedToWAL) this.#context.logger.info('the database was switched to WAL mode');
   }
 
   /** A file was staged, so earlier failures are over. */
@@ -141,6 +158,7 @@ export class Condition {
       logger.warn(what, { code, nextTryMs });
     }
     this.#snapshotError = this.toStatusError(code, message);
+    this.#count(code);
     onChange();
   }
 

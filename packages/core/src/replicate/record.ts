@@ -160,7 +160,7 @@ export class SentRecords {
 
 /** The last file that was sent to a destination, and what it means if its folder is empty. */
 export interface LastSent extends Pick<SentRecord, 'txid' | 'lineage'> {
-  readonly emptyRoot: EmptyRoot | undefined;
+  readonly emptyRoot?: EmptyRoot | undefined;
 }
 
 /** The last file sent to `target`, as recorded in the staging folder `folder`. */

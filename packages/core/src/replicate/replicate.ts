@@ -21,7 +21,7 @@ import { ownershipsOf } from './ownership/ownership.ts';
 import type { ForeignReplica } from './ownership/standing.ts';
 import { loggerFor } from './logging.ts';
 import { Replication } from './replication.ts';
-import type { DatabaseStatus, SyncReport } from './status/status.ts';
+import type { DatabaseReport, DatabaseStatus, SyncReport } from './status/status.ts';
 import type { DurableOptions, DurableReport } from './durable/durability.ts';
 import type { SnapshotOrder } from './image-requests.ts';
 import type { ReplicaTarget } from './status/status.ts';
@@ -97,6 +97,11 @@ export interface Commands {
   readonly add: {
     readonly input: { readonly database: ReplicatedDatabase };
     readonly answer: DatabaseStatus;
+  };
+  /** Brings the destinations of one database up to date, like `drain` of the replicator. Remove it afterwards. */
+  readonly drain: {
+    readonly input: OfDatabase & { readonly options: DrainOptions };
+    readonly answer: DatabaseReport;
   };
   /** Stops replicating a database. Unsent files stay staged. */
   readonly remove: { readonly input: OfDatabase; readonly answer: DatabaseStatus };
@@ -236,6 +241,8 @@ class Replications implements Replicator {
     switch (command.kind) {
       case 'add':
         return await this.#start(command.database);
+      case 'drain':
+        return await this.#find(command.path).drain(command.options);
       case 'remove':
         return await this.#remove(command.path);
       case 'sync':
@@ -266,6 +273,7 @@ class Replications implements Replicator {
     const replication = this.#find(database);
     await this.#close(replication);
     this.#replications.delete(database);
+    this.#sockets.delete(database);
     return replication.status();
   }
 

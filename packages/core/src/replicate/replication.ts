@@ -146,7 +146,7 @@ export class Replication {
   status(): DatabaseStatus {
     const { clock, options } = this.#context;
     return toDatabaseStatus({
-      path: options.path,
+      options,
       condition: this.#condition,
       clock,
       heartbeatMs: heartbeatMs(options.maxLagMs),
@@ -336,13 +336,13 @@ export class Replication {
   }
 
   async #onOpened(event: OpenedEvent): Promise<void> {
-    const { logger } = this.#context;
     await this.#claim.renew();
-    this.#condition.opened();
-    this.#images.requestDropped();
-    if (event.switchedToWAL) logger.info('the database was switched to WAL mode');
-    this.#staged.reset(event.staged);
-    this.#head = this.#staged.backlog.newest?.txid ?? 0n;
+    this.#condition.opened(event);
+    if (event.after === 'start') {
+      this.#images.requestDropped();
+      this.#staged.reset(event.staged);
+      this.#head = this.#staged.backlog.newest?.txid ?? 0n;
+    }
     this.#opened = event; // the backlog is known from here on
     for (const uploader of this.#uploaders) uploader.wake();
     await waitForListings({
@@ -357,7 +357,7 @@ export class Replication {
       destinations: this.#uploaders.map(toKnown),
     });
     if (this.#begun && order.mode !== 'resume') this.durability.interrupted();
-    this.#condition.beginning(order, event.proved);
+    this.#condition.beginning(order, event);
     this.#begun = true;
     this.#area.compactor.begin();
     this.#engine?.begin(order);

@@ -3,6 +3,7 @@
 import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
 import { Gauges } from '../database/gauges.ts';
+import { OpenDatabases } from '../database/open-databases.ts';
 import { assert, ReplicationError } from '../error.ts';
 import { systemFiles } from '../file-system.ts';
 import { createKernel } from '../kernel/kernel.ts';
@@ -11,6 +12,7 @@ import { serve } from '../threads/serve.ts';
 import type { WatchEvent, WatchService } from './watch-pool.ts';
 
 const kernel = createKernel();
+const openDatabases = new OpenDatabases();
 const watched = new Map<number, { readonly engine: Engine; readonly gauges: Gauges }>();
 /** Interval at which a thread updates `aliveAt`. A thread that misses several updates is stuck. */
 const ALIVE_INTERVAL_MS = 500;
@@ -37,6 +39,7 @@ const emit: (event: WatchEvent) => void = serve<WatchService>({
       random: systemRandom,
       files: systemFiles,
       gauges,
+      openDatabases,
       tailBytesMax: options.tailBytesMax,
     });
     watched.set(database, { engine, gauges });

@@ -2,6 +2,9 @@ import { expect, test } from 'vitest';
 import { Freshness } from '../../src/database/freshness.ts';
 import { Gauges } from '../../src/database/gauges.ts';
 
+/** Two frames of 1,000 bytes. */
+const FRAMES = { logBytes: 2_000, at: 1_500 };
+
 function scene() {
   const gauges = Gauges.create(1_000);
   return { gauges, freshness: new Freshness(gauges, 'empty') };
@@ -16,13 +19,13 @@ test('an idle database is staged up to the time of the last look', () => {
 
 test('stagedAsOf does not advance while held commits are not staged', () => {
   const { gauges, freshness } = scene();
-  freshness.countCommits([2]);
+  freshness.countCommits([2], FRAMES);
   freshness.setLookedAt(2_000);
   freshness.setState('pending');
   expect(gauges.read()).toMatchObject({ lookedAt: 2_000, stagedAsOf: 1_000, pending: 1 });
   const { since, asOf } = freshness.cut();
   expect([since, asOf]).toEqual([1_000, 2_000]);
-  freshness.countCommits([2]);
+  freshness.countCommits([2], FRAMES);
   freshness.setLookedAt(3_000); // a later commit is not in a file yet
   freshness.setState('pending');
   freshness.staged(1n, { since, asOf }, 'complete');
@@ -32,13 +35,13 @@ test('stagedAsOf does not advance while held commits are not staged', () => {
 test('since is the time of the last look before the first commit in a file', () => {
   const { freshness } = scene();
   freshness.setLookedAt(2_000);
-  freshness.countCommits([0, 3]);
+  freshness.countCommits([0, 3], FRAMES);
   freshness.setLookedAt(2_100);
-  freshness.countCommits([3]); // between two looks, as during a checkpoint
+  freshness.countCommits([3], FRAMES); // between two looks, as during a checkpoint
   freshness.setLookedAt(2_200);
   expect(freshness.cut()).toEqual({ since: 2_000, asOf: 2_200 });
   freshness.setLookedAt(40_000); // nothing was new
-  freshness.countCommits([3]);
+  freshness.countCommits([3], FRAMES);
   freshness.setLookedAt(40_500);
   expect(freshness.cut().since).toBe(40_000);
 });
@@ -52,7 +55,7 @@ test('since of commits found at startup is the time at which the gauges were cre
 
 test('since of commits found when the database is opened again is the time of the newest staged commit', () => {
   const { gauges, freshness } = scene();
-  freshness.countCommits([2]);
+  freshness.countCommits([2], FRAMES);
   freshness.setLookedAt(2_000); // held, but not staged when following failed
   const again = new Freshness(gauges, 'held');
   again.setLookedAt(3_000);
@@ -74,4 +77,26 @@ test('gauges written by one thread can be read by another', () => {
   const { gauges } = scene();
   gauges.set('commits', 12);
   expect(new Gauges(gauges.memory).read()).toEqual(gauges.read());
+});
+
+test('a staged file covers the commits and bytes that were seen when it was cut, not later ones', () => {
+  const { gauges, freshness } = scene();
+  freshness.countCommits([0, 2], FRAMES);
+  freshness.setLookedAt(2_000);
+  const first = freshness.cut();
+  freshness.countCommits([2, 2], { logBytes: 500, at: 2_500 });
+  freshness.setLookedAt(3_000);
+  expect(gauges.read()).toMatchObject({ commits: 3, logBytes: 2_500, committedAt: 2_500 });
+  expect(gauges.read()).toMatchObject({ stagedCommits: 0, stagedLogBytes: 0 });
+  freshness.staged(1n, first, 'complete');
+  expect(gauges.read()).toMatchObject({ stagedCommits: 1, stagedLogBytes: 2_000 });
+  freshness.setState('staged');
+  expect(gauges.read()).toMatchObject({ stagedCommits: 3, stagedLogBytes: 2_500 });
+});
+
+test('frames without a commit do not change the time of the last commit', () => {
+  const { gauges, freshness } = scene();
+  freshness.countCommits([2], FRAMES);
+  freshness.countCommits([0, 0], { logBytes: 100, at: 9_000 });
+  expect(gauges.read()).toMatchObject({ commits: 1, logBytes: 2_100, committedAt: 1_500 });
 });

@@ -54,6 +54,8 @@ export interface StartOptions {
   readonly sentEverywhere?: bigint;
   readonly tailBytesMax?: number;
   readonly minCheckpointPageCount?: number;
+  /** Default: an idle database stays open. */
+  readonly idleCloseMs?: number;
   readonly files?: FileSystem;
   /** What a start without proof does if it has page checksums. Default: an image. */
   readonly unproved?: 'changes' | 'image';
@@ -95,7 +97,8 @@ export class Watched {
 
   /** Starts an engine, which resumes if continuity is proved, and otherwise does `unproved`. */
   start(options: StartOptions = {}): Engine {
-    const { minCheckpointPageCount, files = systemFiles, unproved = 'image', ...more } = options;
+    const { files = systemFiles, unproved = 'image', ...more } = options;
+    const { minCheckpointPageCount, idleCloseMs = 0 } = options;
     this.gauges = Gauges.create(this.clock.monotonic());
     const engine: Engine = new Engine({
       ...more,
@@ -105,6 +108,7 @@ export class Watched {
         metaPath: this.metaPath,
         syncIntervalMs: 1,
         monitorIntervalMs: 20,
+        idleCloseMs,
         minCheckpointPageCount: minCheckpointPageCount ?? DATABASE_DEFAULTS.minCheckpointPageCount,
       },
       kernel: createKernel(),

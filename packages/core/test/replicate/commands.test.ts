@@ -6,11 +6,13 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { Replica, type LTXFileInfo } from '../../src/replica/replica.ts';
 import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import {
+  defaultMetaPath,
   replicate,
   type Commands,
   type ReplicatedDatabase,
   type Replicator,
 } from '../../src/replicate/replicate.ts';
+import { resetStaging } from '../../src/replicate/reset.ts';
 import { listAll } from '../../src/restore/plan/listing.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
@@ -119,6 +121,43 @@ test('a snapshot is made on command', async () => {
     const snapshots = (await database.files()).filter(({ level }) => level === 9);
     expect(snapshots.map(({ maxTXID }) => maxTXID)).toContain(txid);
   }, WAIT);
+});
+
+const DRAIN = { shutdownSyncTimeoutMs: 60_000, shutdownSyncIntervalMs: 20 };
+
+test('a last sync of one database sends everything, and leaves the others alone', async () => {
+  const [first, second] = [newDatabase('first.db'), newDatabase('second.db')];
+  const replicator = await newReplicator(first, second);
+  await streaming(replicator, second);
+  second.db.exec("INSERT INTO t VALUES ('a'), ('b'), ('c')");
+  const { path } = second;
+  const report = await replicator.execute({ kind: 'drain', path, options: DRAIN });
+  expect(report).toMatchObject({ path, healthy: true, destinations: [{ complete: 'complete' }] });
+  await replicator.execute({ kind: 'remove', path });
+  expect(await second.restoredRows()).toBe(3);
+  await streaming(replicator, first);
+});
+
+test('a reset while it runs is refused; after a removal, a full snapshot with a higher TXID follows', async () => {
+  const database = newDatabase('app.db');
+  const { path } = database;
+  const input = { folder: defaultMetaPath(path), database: path };
+  expect(await resetStaging(input)).toEqual({ files: 0, bytes: 0 });
+  const replicator = await newReplicator(database);
+  await streaming(replicator, database);
+  await expect(resetStaging(input)).rejects.toMatchObject({ code: 'STAGING_IN_USE' });
+  database.db.exec("INSERT INTO t VALUES ('a')");
+  await replicator.execute({ kind: 'drain', path, options: DRAIN });
+  const { txid: before = '' } = await replicator.execute({ kind: 'remove', path });
+  const counted = await resetStaging({ ...input, mode: 'count' });
+  expect(counted.files).toBeGreaterThan(0);
+  expect(await resetStaging(input)).toEqual(counted);
+  expect(await resetStaging(input)).toEqual({ files: 0, bytes: 0 });
+  await replicator.execute({ kind: 'add', database: database.input });
+  await streaming(replicator, database);
+  const { txid: after = '' } = await replicator.execute({ kind: 'status', path });
+  expect(after > before).toBe(true);
+  expect(await database.restoredRows()).toBe(1);
 });
 
 test.each<keyof Commands>(['remove', 'sync', 'snapshot', 'status'])(

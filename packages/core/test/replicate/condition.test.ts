@@ -38,7 +38,7 @@ test('a full disk is one ERROR, then one each ten minutes, and one line when it 
     condition.fail(FULL);
     condition.report(new ReplicationError('STAGING_FULL', 'nor for the state file'));
     expect(condition.error).toEqual({ ...FULL, at, since });
-    condition.opened(); // it is opened again, and fails again
+    condition.opened({ switchedToWAL: false }); // it is opened again, and fails again
     condition.fail(FULL);
     expect(condition.error?.since).toBe(since);
     expect(condition.state).toBe('failing');

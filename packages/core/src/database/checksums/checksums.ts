@@ -185,6 +185,12 @@ export class Checksums {
     await this.#closeFile();
   }
 
+  /** Like `close`, and frees their memory. `load` reads them again. */
+  async unload(): Promise<void> {
+    await this.close();
+    this.#state = { kind: 'none' };
+  }
+
   async #read(newest: FoundFile | undefined): Promise<ChecksumBase | string> {
     const { files, kernel } = this.#context;
     if (newest === undefined) return 'nothing is staged';

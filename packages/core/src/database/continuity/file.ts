@@ -13,6 +13,8 @@ import { isWritten, toFileStamp, type FileEvidence, type FileStamp } from './evi
 interface OpenFile {
   readonly path: string;
   readonly descriptor: number;
+  /** How many have called `descriptorOf` and not `releaseDescriptor`. */
+  users: number;
 }
 
 /** Keyed by device and inode. While a file is open, its inode is not reused. */
@@ -26,16 +28,33 @@ const PAGE_SIZE_MIN = 512;
 /** Maximum attempts to read a file that is being written to. */
 const ATTEMPTS_MAX = 3;
 
-/** A descriptor for positioned reads of `path`, which is a real path. Never close it. */
+/** A descriptor for positioned reads of `path`, which is a real path. Only `releaseDescriptor` may close it. */
 export function descriptorOf(path: string): number {
   closeDeleted(path);
   const known = files.get(keyOf(fs.statSync(path, { bigint: true })));
-  if (known !== undefined) return known.descriptor;
+  if (known !== undefined) {
+    known.users += 1;
+    return known.descriptor;
+  }
   const descriptor = fs.openSync(path, 'r');
   const key = keyOf(fs.fstatSync(descriptor, { bigint: true }));
   // If the name was just moved to a file that is already open, both descriptors stay open.
-  if (!files.has(key)) files.set(key, { path, descriptor });
+  if (!files.has(key)) files.set(key, { path, descriptor, users: 1 });
   return descriptor;
+}
+
+/**
+ * Closes the descriptor if nobody else uses it. Call only if this process has no other connection to the file: all
+ * POSIX locks on it are lost.
+ */
+export function releaseDescriptor(descriptor: number): void {
+  for (const [key, file] of files) {
+    if (file.descriptor !== descriptor) continue;
+    file.users -= 1;
+    if (file.users > 0) return;
+    fs.closeSync(descriptor);
+    files.delete(key);
+  }
 }
 
 /** Stamp of the file at `path`; undefined if it does not exist. */

@@ -26,6 +26,7 @@ export interface CheckpointerContext {
   /** Whether the reader may move: not while pages are held by frame number only. */
   readonly mayMove: () => boolean;
   readonly now: () => number;
+  readonly onCheckpoint: (tookMs: number) => void;
   readonly onOverrun: (tookMs: number) => void;
   /**
    * Throws if a path names another file than the one opened. A checkpoint would write frames of the new
@@ -82,7 +83,7 @@ export class Checkpointer {
       case 'truncate':
         this.#state = { ...this.#state, truncatedAt: input.now };
         this.#context.connections.checkpoint('TRUNCATE');
-        this.counts.checkpoints += 1;
+        this.#countCheckpoint(now() - input.now);
         return 'worked';
     }
   }
@@ -95,8 +96,8 @@ export class Checkpointer {
     const { connections, now } = this.#context;
     const before = now();
     const after = connections.checkpoint('PASSIVE');
-    this.counts.checkpoints += 1;
     const tookMs = now() - before;
+    this.#countCheckpoint(tookMs);
     this.#state = { ...this.#state, movedAt: now() };
     this.#follow();
     const pending = after.log - after.checkpointed;
@@ -133,6 +134,11 @@ export class Checkpointer {
     const { follower, take, mayMove } = this.#context;
     const tick = follower.tick(take);
     if (mayMove()) follower.follow(tick);
+  }
+
+  #countCheckpoint(tookMs: number): void {
+    this.counts.checkpoints += 1;
+    this.#context.onCheckpoint(tookMs);
   }
 
   #count(tookMs: number): void {

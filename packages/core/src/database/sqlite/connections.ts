@@ -188,6 +188,20 @@ export class Connections {
   }
 }
 
+/**
+ * Opens a database whose log is backfilled, and closes it: if no other process uses it, SQLite deletes the log.
+ * Call only if this process has no connection to it.
+ */
+export function closeLikeApplication(path: string): void {
+  const connection = new Database(path, { timeout: 0, fileMustExist: true });
+  try {
+    connection.pragma('wal_autocheckpoint=0');
+    connection.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get();
+  } finally {
+    connection.close();
+  }
+}
+
 /** Begins a read transaction that holds a mark. `BEGIN` alone, or with `SELECT 1`, holds none. */
 function begin(reader: Reader): void {
   reader.begin.run();

@@ -12,6 +12,7 @@ export class Health {
   #bytesSent = 0;
   #lastSuccessMs: number | undefined;
   #lastError: UploadFailure | undefined;
+  readonly #errors = new Map<string, number>();
   #triedAt: number;
   #movedAt = -Infinity;
 
@@ -32,6 +33,11 @@ export class Health {
   /** The last failure, even if the destination has recovered. */
   get lastError(): UploadFailure | undefined {
     return this.#lastError;
+  }
+
+  /** Number of failures by code. */
+  get errors(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#errors);
   }
 
   /** When the last try began, by the monotonic clock. */
@@ -65,6 +71,7 @@ export class Health {
 
   failed(failure: UploadFailure): void {
     this.#lastError = failure;
+    this.#errors.set(failure.code, (this.#errors.get(failure.code) ?? 0) + 1);
   }
 }
 

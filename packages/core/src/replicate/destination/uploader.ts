@@ -229,7 +229,7 @@ export class Uploader {
     return this.#lister.count;
   }
 
-  get health(): Pick<Health, 'bytesSent' | 'lastSuccessMs' | 'lastError'> {
+  get health(): Pick<Health, 'bytesSent' | 'lastSuccessMs' | 'lastError' | 'errors'> {
     return this.#health;
   }
 

@@ -36,6 +36,8 @@ export interface DestinationStatus {
   readonly txid: string | undefined;
   /** Age of the oldest commit that this destination lacks, or may lack; 0 if it lacks none. */
   readonly lagSeconds: number;
+  /** Size of what it lacks: staged files, and frames of the log that were read and are not staged. */
+  readonly lagBytes?: number | undefined;
   readonly pendingFiles: number;
   readonly pendingBytes: number;
   /**
@@ -58,6 +60,8 @@ export interface DestinationStatus {
   /** The last error for merged files, until one is sent. Level 0 does not depend on them. */
   readonly mergeError?: StatusError | undefined;
   readonly lastError: StatusError | undefined;
+  /** Number of failures since this process began, by code. */
+  readonly errors?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Retention at one destination. */
@@ -112,6 +116,18 @@ export interface DatabaseStatus {
   readonly stagedBytes: number;
   /** Transactions seen in its WAL since the process began. */
   readonly commitsSeen: number;
+  /** When the last of them was seen: ISO 8601, UTC. */
+  readonly lastCommitAt?: string | undefined;
+  /** Size of the frames that were read from its WAL since the process began. */
+  readonly logBytes?: number | undefined;
+  /** Commits that were seen and are not staged yet, and the size of their frames. */
+  readonly unstaged?: { readonly commits: number; readonly logBytes: number } | undefined;
+  /** Maximum size of the staged files. */
+  readonly stagingMaxBytes?: number | undefined;
+  /** Checkpoints by this process, and the time that they took. */
+  readonly checkpoints?: { readonly count: number; readonly seconds: number } | undefined;
+  /** Number of failures since the process began, by code; without those of destinations. */
+  readonly errors?: Readonly<Record<string, number>> | undefined;
   readonly walBytes: number;
   /**
    * Result of `evaluateHealth`, limited by `max-lag`; after the end, whether the last sync was

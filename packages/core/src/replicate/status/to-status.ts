@@ -1,7 +1,9 @@
 /** Converts a database and its uploaders to a status and to a final report. */
 
 import type { Clock } from '../../clock.ts';
+import type { GaugeReadings } from '../../database/gauges.ts';
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
+import type { DatabaseOptions } from '../../database/options.ts';
 import type { Backlog } from '../backlog.ts';
 import type { Condition } from '../condition.ts';
 import type { UploadFailure } from '../destination/upload-queue.ts';
@@ -21,8 +23,8 @@ import { type DestinationFacts, lagMs, type Verdict } from './verdict.ts';
 import { describeWriter } from './writer.ts';
 
 export interface DatabaseInput {
-  readonly path: string;
-  readonly condition: Pick<Condition, 'state' | 'error' | 'snapshotError'>;
+  readonly options: Pick<DatabaseOptions, 'path' | 'stagingMaxBytes'>;
+  readonly condition: Pick<Condition, 'state' | 'error' | 'snapshotError' | 'errors'>;
   readonly clock: Clock;
   readonly heartbeatMs: number;
   readonly marks: FileMarks | undefined;
@@ -40,9 +42,10 @@ export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
   const { backlog, clock, compactor, condition, health, heartbeatMs, head } = input;
   const facts = health.facts();
   const { healthy, problems } = input.ending ?? health.verdict(facts);
-  const { commits, walSizeBytes } = health.gauges.read();
+  const gauges = health.gauges.read();
+  const unstaged = toUnstaged(gauges);
   return {
-    path: input.path,
+    path: input.options.path,
     state: condition.state,
     at: new Date(clock.now()).toISOString(),
     pid: process.pid,
@@ -56,8 +59,14 @@ export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
       ...figures,
       txid: txid === 0n ? undefined : formatTXID(toTXID(txid)),
     })),
-    commitsSeen: commits,
-    walBytes: walSizeBytes,
+    commitsSeen: gauges.commits,
+    lastCommitAt: toWallTime(gauges.committedAt, clock),
+    logBytes: gauges.logBytes,
+    unstaged,
+    stagingMaxBytes: input.options.stagingMaxBytes,
+    checkpoints: { count: gauges.checkpoints, seconds: gauges.checkpointMicros / 1e6 },
+    errors: condition.errors,
+    walBytes: gauges.walSizeBytes,
     healthy,
     problems,
     facts,
@@ -68,9 +77,23 @@ export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
         backlog,
         facts: facts.destinations[index],
         freshMs: facts.freshMs,
+        unstagedBytes: unstaged.logBytes,
       }),
     ),
   };
+}
+
+function toUnstaged(gauges: GaugeReadings): { commits: number; logBytes: number } {
+  return {
+    commits: Math.max(0, gauges.commits - gauges.stagedCommits),
+    logBytes: Math.max(0, gauges.logBytes - gauges.stagedLogBytes),
+  };
+}
+
+/** `at`: by the monotonic clock; 0: never. */
+function toWallTime(at: number, clock: Clock): string | undefined {
+  if (at === 0) return undefined;
+  return new Date(clock.now() - Math.max(0, clock.monotonic() - at)).toISOString();
 }
 
 interface DestinationStatusInput {
@@ -78,6 +101,7 @@ interface DestinationStatusInput {
   readonly facts: DestinationFacts | undefined;
   /** A WAL reading younger than this counts as current. */
   readonly freshMs: number;
+  readonly unstagedBytes: number;
 }
 
 function toDestinationStatus(uploader: Uploader, input: DestinationStatusInput): DestinationStatus {
@@ -94,6 +118,7 @@ function toDestinationStatus(uploader: Uploader, input: DestinationStatusInput):
     damage: uploader.holdings.why,
     txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
     lagSeconds: facts === undefined ? 0 : lagMs(facts, freshMs) / 1_000,
+    lagBytes: pending.sizeBytes + input.unstagedBytes,
     pendingFiles: pending.count,
     pendingBytes: pending.sizeBytes,
     fencing: uploader.fencing,
@@ -111,6 +136,7 @@ function toDestinationStatus(uploader: Uploader, input: DestinationStatusInput):
     snapshotError: toStatusError(snapshotRefusal),
     mergeError: toStatusError(uploader.levelFailure),
     lastError: toStatusError(lastError),
+    errors: health.errors,
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Health of a database: facts in, verdict out. `status`, `/metrics`, `/healthz` and the exit codes
+ * Health of a database: facts in, verdict out. `sluice status`, `/status`, `/metrics` and the exit codes
  * all use this one function.
  *
  * The facts are ages. "Confirmed 3 s ago" means that every commit older than 3 s is at the

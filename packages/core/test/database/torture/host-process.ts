@@ -31,6 +31,8 @@ export interface HostContext {
   readonly src: string;
   /** Paths of the files that are applied to the page map. */
   readonly applied: ReadonlySet<string>;
+  /** The database was opened after it was idle. */
+  readonly onWoken: () => void;
   readonly onCompared: (changed: number) => void;
   /** For the report of a failure: "opened: imaged, because …". */
   readonly note: (what: string) => void;
@@ -115,6 +117,8 @@ export class Host {
       metaPath: path.join(path.dirname(database), '.app.db-sluice'),
       syncIntervalMs: 50,
       minCheckpointPageCount: 50,
+      checkpointIntervalMs: 100,
+      idleCloseMs: 30,
     };
     this.#child = new Child('host.ts', [src, JSON.stringify(options)]);
     const { promise, resolve } = Promise.withResolvers<'resumed' | 'imaged' | 'ended'>();
@@ -181,11 +185,14 @@ export class Host {
   }
 
   #onEvent(event: HostEvent, onOpened: (how: 'resumed' | 'imaged') => void): void {
-    const { applied, note, onCompared } = this.#context;
+    const { applied, note, onCompared, onWoken } = this.#context;
     if (event.kind === 'opened') {
       const how = event.proved === undefined ? 'imaged' : 'resumed';
-      note(`opened: ${how}${event.why === undefined ? '' : `, because ${event.why}`}`);
+      note(
+        `opened after ${event.after}: ${how}${event.why === undefined ? '' : `, because ${event.why}`}`,
+      );
       this.#openings += 1;
+      if (event.after === 'idle') onWoken();
       const files = event.staged.map(({ file }) => file.path);
       this.#recover(files, applied);
       onOpened(how);

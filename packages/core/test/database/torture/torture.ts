@@ -42,6 +42,8 @@ export interface TortureReport {
   readonly compared: number;
   readonly changedPages: number;
   readonly images: number;
+  /** How often the database was opened after it had been closed because it was idle. */
+  readonly woken: number;
   readonly snapshots: number;
   readonly increments: number;
 }
@@ -81,6 +83,7 @@ class Torture {
   #resumed = 0;
   readonly #compared = { starts: 0, pages: 0 };
   #images = 0;
+  #woken = 0;
   #snapshots = 0;
   #increments = 0;
 
@@ -107,6 +110,7 @@ class Torture {
       compared: this.#compared.starts,
       changedPages: this.#compared.pages,
       images: this.#images,
+      woken: this.#woken,
       snapshots: this.#snapshots,
       increments: this.#increments,
     };
@@ -263,6 +267,9 @@ class Torture {
       database: this.#path,
       src: this.#options.src ?? CORE_SRC,
       applied: this.#applied,
+      onWoken: () => {
+        this.#woken += 1;
+      },
       onCompared: (changed) => {
         this.#compared.starts += 1;
         this.#compared.pages += changed;

@@ -1,4 +1,4 @@
-/** The address of /metrics and /healthz: `addr` in the configuration. */
+/** The address of the HTTP server: `addr` in the configuration. */
 
 export interface Address {
   readonly host: string;

@@ -1,0 +1,38 @@
+/** What is in a file of a directory, by its first bytes. */
+
+import fs from 'node:fs/promises';
+import { refuseWarmCopy } from '@sluice/core';
+import { isError, messageOf } from '@sluice/core/backend';
+
+export type Examined = 'database' | 'empty' | { readonly why: string };
+
+/** The first bytes of every database (fileformat2.html). */
+const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
+
+/** In the order of the files. Opens and closes each: not for databases that this process has open. */
+export async function examineFiles(files: readonly string[]): Promise<Examined[]> {
+  const results: Examined[] = [];
+  for (const file of files) results.push(await examine(file));
+  return results;
+}
+
+async function examine(file: string): Promise<Examined> {
+  try {
+    const handle = await fs.open(file, 'r');
+    try {
+      const head = Buffer.alloc(MAGIC.length);
+      const { bytesRead } = await handle.read(head, 0, head.length, 0);
+      if (bytesRead === 0) return 'empty';
+      if (bytesRead < head.length || !head.equals(MAGIC)) {
+        return { why: 'it is not a SQLite database, or is encrypted' };
+      }
+    } finally {
+      await handle.close();
+    }
+    await refuseWarmCopy(file);
+    return 'database';
+  } catch (error) {
+    if (isError(error, 'CONFIG_INVALID')) return { why: error.message };
+    return { why: `it cannot be read: ${messageOf(error)}` };
+  }
+}

@@ -1,0 +1,113 @@
+/** Calls to the replicator as a whole, through its own socket. */
+
+import { callControl, isError } from '@sluice/core';
+import { ReplicationError } from '@sluice/core/backend';
+import type { Arguments } from '../args.ts';
+import { configPathOf } from '../config/load.ts';
+import { toDatabasePath } from '../config/schema.ts';
+import { interruptible } from '../interrupt.ts';
+import type { Shell } from '../shell.ts';
+import { askAll, findFollowed } from './followed.ts';
+import { isTrusted, processFolders, type ProcessKey } from './process-folder.ts';
+import type { InfoAnswer } from './protocol.ts';
+
+export interface ProcessCall {
+  readonly command: string;
+  readonly input?: unknown;
+  /** Maximum time to the answer. */
+  readonly timeoutMs: number;
+}
+
+/** The replicator has this much time more than the command itself, so that its own error arrives. */
+const GRACE_MS = 5_000;
+const INFO_MS = 2_000;
+
+/**
+ * Asks the replicator of the configuration; without a configuration, that of the named database. The answer is trusted:
+ * the socket is private. NOT_RUNNING if there is none.
+ */
+export async function askProcess<Answer>(
+  args: Arguments,
+  shell: Shell,
+  call: ProcessCall,
+  database?: string,
+): Promise<Answer> {
+  const config = configPathOf(args, shell);
+  const path = database === undefined ? undefined : toDatabasePath(database);
+  const key: ProcessKey | undefined =
+    config !== undefined
+      ? { kind: 'config', file: config }
+      : path === undefined
+        ? undefined
+        : { kind: 'database', path };
+  if (key === undefined) {
+    throw new ReplicationError(
+      'CONFIG_INVALID',
+      `run ${args.command.name}: there is no configuration; give its path with -config, or name a database of the replicator`,
+    );
+  }
+  const folders = processFolders(key, shell.environment).filter((folder) => isTrusted(folder));
+  const subject = key.kind === 'config' ? key.file : key.path;
+  for (const folder of folders) {
+    const answer = await askAt(folder, subject, call);
+    if (answer !== undefined) return answer.value as Answer;
+  }
+  const elsewhere = await folderByDatabases(args, shell, database);
+  const answer = elsewhere === undefined ? undefined : await askAt(elsewhere, subject, call);
+  if (answer !== undefined) return answer.value as Answer;
+  throw new ReplicationError(
+    'NOT_RUNNING',
+    `send ${call.command} to the replicator of ${subject}: none was found; start "sluice replicate" with the same ` +
+      'configuration, and run this as its user',
+  );
+}
+
+/** undefined if nobody listens there. */
+async function askAt(
+  folder: string,
+  subject: string,
+  { command, input, timeoutMs }: ProcessCall,
+): Promise<{ readonly value: unknown } | undefined> {
+  try {
+    const value = await interruptible((signal) =>
+      callControl({
+        database: subject,
+        metaPath: folder,
+        command,
+        input,
+        timeoutMs: timeoutMs + GRACE_MS,
+        signal,
+      }),
+    );
+    return { value };
+  } catch (error) {
+    if (isNobody(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether there is no process. One that does not answer is there. */
+export function isNobody(error: unknown): boolean {
+  if (!isError(error, 'NOT_RUNNING')) return false;
+  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR';
+}
+
+/** Where a replicator with another environment or user listens: it says so through the socket of each database. */
+async function folderByDatabases(
+  args: Arguments,
+  shell: Shell,
+  database: string | undefined,
+): Promise<string | undefined> {
+  const positionals = database === undefined ? [] : [database];
+  let followed: Awaited<ReturnType<typeof findFollowed>>;
+  try {
+    followed = await findFollowed({ ...args, positionals }, shell);
+  } catch (error) {
+    if (isError(error, 'CONFIG_INVALID')) return undefined; // the replicator itself says what is wrong
+    throw error;
+  }
+  const call = { command: 'info', timeoutMs: INFO_MS };
+  const { answers } = await askAll<InfoAnswer>(followed, call);
+  return answers.find(({ control }) => control !== undefined)?.control;
+}

@@ -1,0 +1,304 @@
+/**
+ * Keeps the set of databases like the directories of the configuration: databases that appear are replicated, those that
+ * are removed get a last sync. A renamed database is a removed and a new one: its replica stays, and the new name has its
+ * own. The removed one ends first, because both names mean the same file.
+ *
+ * A directory that cannot be read, or is on another volume than before, says nothing about its databases: they stay.
+ */
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { watch, type FSWatcher } from 'node:fs';
+import { messageOf, type Logger } from '@sluice/core/backend';
+import { isCandidate } from '../config/directory.ts';
+import type { Examined } from '../config/examine.ts';
+import type { Config, DatabaseConfig, DirectoryConfig } from '../config/model.ts';
+import { matchesPattern } from '../config/pattern.ts';
+import { scanDirectory, type Scan } from '../config/scan.ts';
+import type { DatabaseSet } from './database-set.ts';
+import { NO_CHANGES } from './diff.ts';
+import { SecondNames } from './second-names.ts';
+
+/** A look after an event of the file system: several files often change together. */
+const EVENT_MS = 100;
+/** Least time between two looks, while files come and go all the time. */
+const LOOK_MS_MIN = 1_000;
+/** A look without an event: some file systems report none. */
+const LOOK_MS_MAX = 10_000;
+/** A file that is replaced is missing for a moment. */
+const GONE_MS = 2_000;
+/** Databases that are added in one change: other changes get their turn in between. */
+const BATCH = 64;
+/** Each watched folder takes memory in the kernel; the others are looked at from time to time. */
+const WATCHED_MAX = 1_024;
+
+export interface DirectoriesOptions {
+  readonly databases: DatabaseSet;
+  readonly config: () => Config;
+  /** What is in files; never opened by this process (config/scan.ts). */
+  readonly examine: (files: readonly string[]) => Promise<readonly Examined[]>;
+  readonly logger: Logger;
+}
+
+export class Directories {
+  readonly #options: DirectoriesOptions;
+  readonly #watchers = new Map<string, FSWatcher>();
+  /** Files that are no databases: what was in them, and their state then. */
+  readonly #examined = new Map<string, { readonly state: string; readonly result: Examined }>();
+  readonly #missingSince = new Map<string, number>();
+  readonly #volumes = new Map<string, number>();
+  readonly #names: SecondNames;
+  /** What was logged, so that it is logged once. */
+  readonly #said: Set<string>;
+  readonly #unreadable = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #dueMs = Infinity;
+  #lastLookMs = -Infinity;
+  #looking: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: DirectoriesOptions) {
+    this.#options = options;
+    this.#names = new SecondNames(options.databases);
+    this.#said = new Set(options.config().notes);
+  }
+
+  /** Adds what was found when the configuration was read, then looks again and again. */
+  start(found: readonly DatabaseConfig[]): void {
+    if (this.#options.config().directories.length === 0) return;
+    this.#looking = this.#add(found).then(() => this.#look());
+  }
+
+  /** The configuration was read again. */
+  update(): void {
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+    this.#schedule(0);
+  }
+
+  /** Resolves when the look under way is over. */
+  async looked(): Promise<void> {
+    await this.#looking;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    for (const watcher of this.#watchers.values()) watcher.close();
+    await this.#looking;
+  }
+
+  #schedule(inMs: number): void {
+    const now = performance.now();
+    const dueMs = Math.max(now + inMs, this.#lastLookMs + LOOK_MS_MIN);
+    if (this.#isClosed || dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#looking.then(() => this.#look());
+    }, dueMs - now);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#dueMs = Infinity;
+    const { config, databases, logger } = this.#options;
+    for (const file of this.#missingSince.keys()) {
+      if (databases.find(file) === undefined) this.#missingSince.delete(file);
+    }
+    for (const directory of config().directories) {
+      if (!directory.watch || this.#isClosed) continue;
+      try {
+        await this.#lookAt(directory);
+      } catch (error) {
+        logger.warn(
+          `look for databases in ${directory.dir}: ${messageOf(error)}; it is tried again`,
+        );
+      }
+    }
+    this.#lastLookMs = performance.now();
+    this.#schedule(LOOK_MS_MAX);
+  }
+
+  async #lookAt(directory: DirectoryConfig): Promise<void> {
+    const { databases, config, logger } = this.#options;
+    const { dir } = directory;
+    const named = config().databases.filter((each) => each.directory === undefined);
+    const taken = new Set(named.map(({ options }) => options.path));
+    const scan = await this.#scan(directory, taken);
+    if (scan.kind === 'unreadable') {
+      if (!this.#unreadable.has(dir)) {
+        logger.warn(`the databases in ${dir} stay as they are: ${scan.why}`);
+      }
+      this.#unreadable.add(dir);
+      for (const { config: member } of databases.all) {
+        if (member.directory === dir) this.#missingSince.delete(member.options.path);
+      }
+      return;
+    }
+    this.#unreadable.delete(dir);
+    for (const { file, why, isEmpty } of scan.left) {
+      if (!isEmpty) this.#sayOnce(`${file} is left alone: ${why}`);
+    }
+    const there = new Set(scan.databases.map(({ options }) => options.path));
+    await this.#removeGone(directory, there);
+    const found = scan.databases.filter(({ options: { path: file } }) => {
+      return databases.find(file) === undefined && !databases.isUnregistered(file);
+    });
+    if (found.length > 0) await this.#addNew(found);
+    this.#watch(directory, scan.folders);
+  }
+
+  async #scan(directory: DirectoryConfig, taken: ReadonlySet<string>): Promise<Scan> {
+    const { databases } = this.#options;
+    const { dir } = directory;
+    const before = this.#volumes.get(dir);
+    const volume = (await fs.stat(dir).catch(() => undefined))?.dev;
+    if (volume !== undefined && before !== undefined && volume !== before) {
+      return { kind: 'unreadable', directory, why: 'it is on another volume than before' };
+    }
+    if (volume !== undefined) this.#volumes.set(dir, volume);
+    return await scanDirectory(directory, taken, {
+      isKnown: (file) => databases.find(file) !== undefined || databases.isUnregistered(file),
+      examine: (files) => this.#examine(files),
+    });
+  }
+
+  /** Looks only into files that are new, or have changed. */
+  async #examine(files: readonly string[]): Promise<readonly Examined[]> {
+    const states = await Promise.all(files.map(stateOf));
+    const known = files.map((file, index) => {
+      const before = this.#examined.get(file);
+      return before?.state === states[index] ? before?.result : undefined;
+    });
+    const unknown = files.flatMap((_, index) => (known[index] === undefined ? [index] : []));
+    const results = await this.#options.examine(unknown.map((index) => files[index] ?? ''));
+    for (const [order, index] of unknown.entries()) {
+      const [file = '', state = '', result] = [files[index], states[index], results[order]];
+      known[index] = result;
+      if (result === 'database') this.#examined.delete(file);
+      else if (result !== undefined) this.#examined.set(file, { state, result });
+    }
+    return known.map((result) => result ?? 'empty');
+  }
+
+  /** Removes the databases whose files have been missing for a while, and waits for their end. */
+  async #removeGone({ dir }: DirectoryConfig, there: ReadonlySet<string>): Promise<void> {
+    const { databases, logger } = this.#options;
+    const now = performance.now();
+    const gone: string[] = [];
+    for (const { config, origin } of databases.all) {
+      const { path: file } = config.options;
+      if (origin !== 'directory' || config.directory !== dir) continue;
+      if (there.has(file)) this.#missingSince.delete(file);
+      else {
+        const since = this.#missingSince.get(file) ?? now;
+        this.#missingSince.set(file, since);
+        if (now - since >= GONE_MS) gone.push(file);
+        else this.#schedule(GONE_MS);
+      }
+    }
+    await Promise.all(
+      gone.map(async (file) => {
+        const report = await databases.remove(file);
+        this.#missingSince.delete(file);
+        const behind = (report?.destinations ?? []).filter(({ complete }) => complete === 'behind');
+        const unsent =
+          behind.length === 0
+            ? 'every destination has everything'
+            : `${behind.map(({ name }) => name).join(', ')} does not have everything: it is in the staging folder`;
+        logger.warn(
+          `${file} was removed or renamed: it is no longer replicated, and its replicas stay; ${unsent}`,
+          { db: file },
+        );
+      }),
+    );
+  }
+
+  /** A file that is gone may have a new name now, so nothing is added while one is missing. */
+  async #addNew(found: readonly DatabaseConfig[]): Promise<void> {
+    if (this.#missingSince.size > 0) return;
+    const { added, second, postponed } = await this.#names.sort(found);
+    for (const { file, of } of second) {
+      this.#sayOnce(`${file} is left alone: it is another name of ${of}`);
+    }
+    if (postponed.length > 0) this.#schedule(GONE_MS);
+    await this.#add(added);
+  }
+
+  async #add(found: readonly DatabaseConfig[]): Promise<void> {
+    const { databases, logger } = this.#options;
+    for (let start = 0; start < found.length && !this.#isClosed; start += BATCH) {
+      const batch = found.slice(start, start + BATCH);
+      for (const { options } of batch) {
+        logger.info(`replicating ${options.path}, found in a directory`, { db: options.path });
+      }
+      await databases
+        .change(async () => ({
+          ...NO_CHANGES,
+          added: batch.filter(({ options }) => databases.find(options.path) === undefined),
+        }))
+        .catch((error: unknown) => {
+          if (!this.#isClosed) throw error;
+        });
+    }
+    await this.#names.remember();
+  }
+
+  #watch(directory: DirectoryConfig, folders: readonly string[]): void {
+    const { dir } = directory;
+    for (const [folder, watcher] of this.#watchers) {
+      const isOurs = folder === dir || folder.startsWith(`${dir}${path.sep}`);
+      if (!isOurs || folders.includes(folder)) continue;
+      watcher.close();
+      this.#watchers.delete(folder);
+    }
+    for (const folder of folders) {
+      if (this.#isClosed || this.#watchers.has(folder)) continue;
+      if (this.#watchers.size >= WATCHED_MAX) return;
+      this.#watchFolder(folder, directory);
+    }
+  }
+
+  #watchFolder(folder: string, directory: DirectoryConfig): void {
+    try {
+      const watcher = watch(folder, { persistent: false }, (kind, name) => {
+        if (name === null || this.#isInteresting(folder, name, kind, directory)) {
+          this.#schedule(EVENT_MS);
+        }
+      });
+      const forget = (): void => {
+        watcher.close();
+        this.#watchers.delete(folder);
+      };
+      watcher.on('error', forget); // it is looked at from time to time
+      this.#watchers.set(folder, watcher);
+    } catch (error) {
+      const every = `it is looked at every ${LOOK_MS_MAX / 1_000} s`;
+      this.#sayOnce(`${folder} cannot be watched: ${messageOf(error)}; ${every}`);
+    }
+  }
+
+  #isInteresting(
+    folder: string,
+    name: string,
+    kind: 'rename' | 'change',
+    { pattern, recursive }: DirectoryConfig,
+  ): boolean {
+    // Every commit changes a file; only one that was empty can become a database by that.
+    if (kind === 'change') return this.#examined.has(path.join(folder, name));
+    return isCandidate(name) && (recursive || matchesPattern(name, pattern));
+  }
+
+  #sayOnce(message: string): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#options.logger.warn(message);
+  }
+}
+
+/** Changes when another file has this name, or something was written to it. */
+async function stateOf(file: string): Promise<string> {
+  const found = await fs.lstat(file).catch(() => undefined);
+  return found === undefined ? 'missing' : `${found.ino} ${found.size} ${found.mtimeMs}`;
+}

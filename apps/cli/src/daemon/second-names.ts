@@ -1,0 +1,81 @@
+/**
+ * Keeps a file from being replicated under two names at once: a second name (a hard link) is left alone. A database whose
+ * name has a new file may have the old one open for a moment; a new name of that one waits.
+ */
+
+import fs from 'node:fs/promises';
+import type { DatabaseConfig } from '../config/model.ts';
+import type { DatabaseSet } from './database-set.ts';
+
+/** A database notices within this time that its file was replaced, and closes the old one. */
+const CLOSE_MS = 2_000;
+
+export interface Names {
+  readonly added: readonly DatabaseConfig[];
+  /** Names of a file that is replicated under another name. */
+  readonly second: readonly { readonly file: string; readonly of: string }[];
+  /** They have to wait. */
+  readonly postponed: readonly DatabaseConfig[];
+}
+
+export class SecondNames {
+  readonly #databases: DatabaseSet;
+  /** The file behind the name of each database, at the last look. */
+  #identities: ReadonlyMap<string, string> = new Map();
+  /** New names that wait, and since when. */
+  readonly #waiting = new Map<string, number>();
+
+  constructor(databases: DatabaseSet) {
+    this.#databases = databases;
+  }
+
+  /** Call it after databases were added. */
+  async remember(): Promise<void> {
+    this.#identities = await this.#current();
+  }
+
+  async sort(found: readonly DatabaseConfig[]): Promise<Names> {
+    const now = performance.now();
+    const before = this.#identities;
+    const current = await this.#current();
+    this.#identities = current;
+    const added: DatabaseConfig[] = [];
+    const postponed: DatabaseConfig[] = [];
+    const second: { file: string; of: string }[] = [];
+    for (const database of found) {
+      const { path: file } = database.options;
+      const identity = (await identityOf(file)) ?? '';
+      const owner = current.get(identity);
+      if (owner !== undefined) {
+        second.push({ file, of: owner });
+        continue;
+      }
+      const isOld = before.has(identity);
+      const since = isOld ? now : (this.#waiting.get(file) ?? -Infinity);
+      if (now - since >= CLOSE_MS) {
+        this.#waiting.delete(file);
+        added.push(database);
+      } else {
+        this.#waiting.set(file, since);
+        postponed.push(database);
+      }
+    }
+    return { added, second, postponed };
+  }
+
+  async #current(): Promise<ReadonlyMap<string, string>> {
+    const current = new Map<string, string>();
+    for (const { config } of this.#databases.all) {
+      const { path: file } = config.options;
+      const identity = await identityOf(file);
+      if (identity !== undefined) current.set(identity, file);
+    }
+    return current;
+  }
+}
+
+/** The file itself, under whatever name; undefined if there is none. */
+async function identityOf(file: string): Promise<string | undefined> {
+  const found = await fs.lstat(file, { bigint: true }).catch(() => undefined);
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
+}

@@ -1,0 +1,135 @@
+/** The body of /metrics: all families, for all databases. */
+
+import fs from 'node:fs';
+import type { DatabaseStatus } from '@sluice/core';
+import type { Calls } from '../../counted-client.ts';
+import type { LastResults } from '../../status/last-results.ts';
+import { DATABASES } from './databases.ts';
+import { DESTINATIONS, type DestinationView, type Place } from './destinations.ts';
+import {
+  toLabels,
+  writeFamily,
+  type FamilyGroup,
+  type LabeledView,
+  type Labels,
+} from './family.ts';
+import {
+  LITESTREAM_DATABASES,
+  LITESTREAM_TYPES,
+  type LitestreamTypeView,
+} from './litestream-names.ts';
+import { PROCESS, type ProcessView } from './process.ts';
+import { RESULTS, type ResultView } from './results.ts';
+
+/** The version of the text format. */
+export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export interface MetricsInput {
+  readonly databases: readonly DatabaseStatus[];
+  readonly results: ReadonlyMap<string, LastResults>;
+  readonly placeOf: (database: string, destination: string) => Place | undefined;
+  readonly process: ProcessView;
+  /** Unix time in ms. */
+  readonly now: number;
+  readonly names: 'ours' | 'also those of Litestream';
+}
+
+/** In parts. */
+export function writeMetrics(input: MetricsInput): Buffer[] {
+  return [
+    ...write(PROCESS, [{ labels: '' as Labels, view: input.process }]),
+    ...write(DATABASES, input.databases.map(toDatabaseView)),
+    ...write(DESTINATIONS, input.databases.flatMap(toDestinationViews(input))),
+    ...write(RESULTS, toResultViews(input)),
+    ...(input.names === 'ours' ? [] : writeLitestream(input)),
+  ];
+}
+
+/** One buffer for each family: converting one large text takes longer. */
+function write<View>(
+  { families }: FamilyGroup<View>,
+  views: readonly LabeledView<View>[],
+): Buffer[] {
+  return families.map((family) => Buffer.from(writeFamily(family, views)));
+}
+
+function toDatabaseView(view: DatabaseStatus): LabeledView<DatabaseStatus> {
+  return { labels: toLabels({ db: view.path }), view };
+}
+
+function toDestinationViews({
+  placeOf,
+  process: { startedAt },
+  now,
+}: MetricsInput): (database: DatabaseStatus) => LabeledView<DestinationView>[] {
+  const uptimeMs = now - startedAt * 1_000;
+  return ({ path: db, destinations }) =>
+    destinations.map((status) => ({
+      labels: toLabels({ db, destination: status.name }),
+      view: { status, place: placeOf(db, status.name), uptimeMs },
+    }));
+}
+
+function toResultViews({ results, now }: MetricsInput): LabeledView<ResultView>[] {
+  return [...results].flatMap(([db, { drills, scrubs }]) => {
+    const names = new Set([...drills.keys(), ...scrubs.keys()]);
+    return [...names].map((destination) => ({
+      labels: toLabels({ db, destination }),
+      view: { drill: drills.get(destination), scrub: scrubs.get(destination), now },
+    }));
+  });
+}
+
+function writeLitestream({ databases, placeOf }: MetricsInput): Buffer[] {
+  const views = databases.map((status) => ({
+    labels: toLabels({ db: status.path }),
+    view: { status, databaseBytes: sizeOf(status.path) },
+  }));
+  return [
+    ...write(LITESTREAM_DATABASES, views),
+    ...write(LITESTREAM_TYPES, toTypeViews(databases, placeOf)),
+  ];
+}
+
+function toTypeViews(
+  databases: readonly DatabaseStatus[],
+  placeOf: MetricsInput['placeOf'],
+): LabeledView<LitestreamTypeView>[] {
+  const types = new Map<string, Calls[]>();
+  for (const { path, destinations } of databases) {
+    for (const { name, type } of destinations) {
+      const calls = placeOf(path, name)?.calls;
+      if (calls === undefined) continue;
+      const known = types.get(type);
+      if (known === undefined) types.set(type, [calls]);
+      else known.push(calls);
+    }
+  }
+  return [...types].map(([type, all]) => ({
+    labels: toLabels({ replica_type: type }),
+    view: sumOf(all),
+  }));
+}
+
+function sumOf(all: readonly Calls[]): LitestreamTypeView {
+  const operations = new Map<string, { total: number; errors: number }>();
+  for (const { operation, result, count } of all.flatMap(({ counts }) => counts)) {
+    const known = operations.get(operation) ?? { total: 0, errors: 0 };
+    known.total += count;
+    if (result === 'error') known.errors += count;
+    operations.set(operation, known);
+  }
+  return {
+    operations,
+    readBytes: all.reduce((sum, { readBytes }) => sum + readBytes, 0),
+    writtenBytes: all.reduce((sum, { writtenBytes }) => sum + writtenBytes, 0),
+  };
+}
+
+function sizeOf(file: string): number | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false })?.size;
+  } catch {
+    return undefined;
+  }
+}

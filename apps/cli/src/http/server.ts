@@ -1,0 +1,156 @@
+/**
+ * The HTTP server of the replicator, at `addr`: the paths of routes.ts, then the mounts. Loaded only if `addr` is
+ * configured.
+ */
+
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
+import { parseAddress, type Address } from './address.ts';
+import { respondByMounts, type Mount } from './mounts.ts';
+import { NOT_FOUND, type Reply, type Routes } from './routes.ts';
+
+export interface HTTPServer {
+  /** The host:port that it listens on. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export interface HTTPServerOptions {
+  /** ":9090" listens on this machine only. */
+  readonly addr: string;
+  readonly routes: Routes;
+  /** Asked in order for the paths that are not in `routes`. */
+  readonly mounts?: readonly Mount[] | undefined;
+  readonly logger: Logger;
+}
+
+/** CONFIG_INVALID if the address is invalid or in use. */
+export async function serveHTTP(options: HTTPServerOptions): Promise<HTTPServer> {
+  const { addr, routes, mounts = [], logger } = options;
+  const { host, port } = addressOf(addr);
+  const closing = new AbortController();
+  let hosts: Hosts = 'own';
+  const server = http.createServer((request, response) => {
+    answer(request, response, { routes, mounts, hosts, signal: closing.signal }).catch(
+      (error: unknown) => {
+        logger.warn(`${pathOf(request)}: ${messageOf(error)}`);
+        if (response.headersSent) response.destroy();
+        else response.writeHead(500).end();
+      },
+    );
+  });
+  await listen(server, host, port, addr);
+  const { address, port: bound } = server.address() as AddressInfo;
+  if (!isLoopback(address)) hosts = 'any';
+  const at = `${address.includes(':') ? `[${address}]` : address}:${bound}`;
+  const hint = addr.startsWith(':')
+    ? ', reachable from this machine only: to change that, write a host before the colon'
+    : '';
+  logger.info(`metrics at http://${at}/metrics, health at /status${hint}`);
+  if (!isLoopback(address)) logger.warn(`anyone who can connect to ${at} can read the metrics`);
+  return {
+    address: at,
+    close: async () => {
+      closing.abort();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function addressOf(addr: string): Address {
+  const address = parseAddress(addr);
+  if (address !== undefined) return address;
+  throw new ReplicationError('CONFIG_INVALID', `addr must be host:port or :port, not "${addr}"`);
+}
+
+async function listen(
+  server: http.Server,
+  host: string,
+  port: number,
+  addr: string,
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      const message = `listen on addr ${addr} for /metrics: ${messageOf(error)}; choose another host or port, or stop the program that uses it`;
+      reject(new ReplicationError('CONFIG_INVALID', message, { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+/** Which names a request may use for this server. */
+type Hosts = 'own' | 'any';
+
+interface AnswerContext {
+  readonly routes: Routes;
+  readonly mounts: readonly Mount[];
+  readonly hosts: Hosts;
+  readonly signal: AbortSignal;
+}
+
+async function answer(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  { routes, mounts, hosts, signal }: AnswerContext,
+): Promise<void> {
+  if (hosts === 'own' && !isOwnHost(request.headers.host)) {
+    send(request, response, MISDIRECTED);
+    return;
+  }
+  const route = routes[pathOf(request)];
+  if (route === undefined) {
+    if (await respondByMounts(request, response, mounts, signal)) return;
+    send(request, response, NOT_FOUND);
+  } else if (request.method === 'GET' || request.method === 'HEAD') {
+    send(request, response, await route(queryOf(request)));
+  } else {
+    send(request, response, { code: 405, type: TEXT, body: 'GET and HEAD only\n' });
+  }
+}
+
+function send(
+  { method }: http.IncomingMessage,
+  response: http.ServerResponse,
+  { code, type, body }: Reply,
+): void {
+  const parts = typeof body === 'string' ? [Buffer.from(body)] : body;
+  response.writeHead(code, {
+    'content-type': type,
+    'content-length': parts.reduce((sum, part) => sum + part.length, 0),
+    'cache-control': 'no-store',
+  });
+  if (method !== 'HEAD') for (const part of parts) response.write(part);
+  response.end();
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** The name is not that of this machine, as in an attack by DNS rebinding from a page in a browser. */
+const MISDIRECTED: Reply = {
+  code: 421,
+  type: TEXT,
+  body: 'this server answers to localhost and IP addresses only; write a host before the colon of addr to change that\n',
+};
+
+/** A browser sends the name in its address bar, which another site chooses. It cannot choose these. */
+export function isOwnHost(host: string | undefined): boolean {
+  if (host === undefined) return true; // HTTP/1.0: not a browser
+  const name = host.replace(/:\d+$/, '');
+  return (
+    name === 'localhost' || name.endsWith('.localhost') || /^(\d+(\.\d+){3}|\[[^\]]*\])$/.test(name)
+  );
+}
+
+function pathOf({ url = '/' }: http.IncomingMessage): string {
+  return url.replace(/\?.*/s, '');
+}
+
+function queryOf({ url = '/' }: http.IncomingMessage): URLSearchParams {
+  return new URLSearchParams(/\?(.*)/s.exec(url)?.[1] ?? '');
+}

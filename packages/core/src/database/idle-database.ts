@@ -1,0 +1,173 @@
+/**
+ * A database that was closed because nothing was committed for a while. Its files are watched and compared with what
+ * they were when it was closed. A closed database costs no descriptor and almost no memory.
+ *
+ * Nothing is assumed about the time in between: as soon as a file differs, the database is opened again, and the
+ * opening proves continuity or not, as after a restart (continuity/proof.ts). So only one thing must be right here:
+ * every commit is noticed. A commit writes frames to the WAL, and either continues it, which is seen in the header of
+ * the frame after the last one, or restarts it, which is seen in the header of the WAL. The times and sizes of the
+ * files are compared too: they show a file that was replaced, and writes that bypass the WAL.
+ */
+
+import fs from 'node:fs';
+import type { Clock } from '../clock.ts';
+import { messageOf } from '../error.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { isSameLog, type WALHeader } from '../wal/header.ts';
+import { WALReader } from '../wal/reader.ts';
+import { isSameFile, isWritten, type FileStamp } from './continuity/evidence.ts';
+import { readStamp } from './continuity/file.ts';
+import type { Gauges } from './gauges.ts';
+import { UNWATCHED_POLL_MS } from './loop.ts';
+import type { OpenDatabase } from './opening.ts';
+import { closeLikeApplication } from './sqlite/connections.ts';
+
+/** A larger database stays open: if continuity cannot be proved later, all of it must be read. */
+const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
+
+/** How the files of a database looked when it was closed. */
+export interface IdleFiles {
+  /** The path in the configuration. */
+  readonly configured: string;
+  /** Its real path. */
+  readonly path: string;
+  readonly stamp: FileStamp;
+  /** undefined: there was no WAL. */
+  readonly logStamp: FileStamp | undefined;
+  readonly header: WALHeader | undefined;
+  /** Number of frames in the log. All of them are staged and backfilled. */
+  readonly frame: number;
+  /** The newest staged TXID. */
+  readonly txid: bigint;
+}
+
+export interface IdleContext {
+  readonly files: IdleFiles;
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly gauges: Gauges;
+  readonly pollMs: number;
+  /** Called once, when a file has changed. */
+  readonly onChange: () => void;
+}
+
+export class IdleDatabase {
+  readonly #context: IdleContext;
+  #watchers: fs.FSWatcher[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(context: IdleContext) {
+    this.#context = context;
+    const { path } = context.files;
+    const isWatched = this.#watch(path) && this.#watch(`${path}-wal`);
+    this.#poll(isWatched ? context.pollMs : Math.min(context.pollMs, UNWATCHED_POLL_MS));
+  }
+
+  get txid(): bigint {
+    return this.#context.files.txid;
+  }
+
+  /** If not, everything committed before the call is staged. */
+  hasChanged(): boolean {
+    const { clock, files, gauges, kernel } = this.#context;
+    const at = clock.monotonic();
+    if (!isUnchanged(files, kernel)) return true;
+    gauges.raise('lookedAt', at);
+    gauges.raise('stagedAsOf', at);
+    return false;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers = [];
+  }
+
+  /**
+   * Closes it for good. Leaves no log beside a database that no other process uses, unless something was committed:
+   * then the next start reads it.
+   */
+  end(notice: (message: string) => void): void {
+    this.close();
+    if (this.hasChanged()) return;
+    const { path } = this.#context.files;
+    try {
+      closeLikeApplication(path);
+    } catch (error) {
+      notice(`close ${path}: ${messageOf(error)}`);
+    }
+  }
+
+  #poll(pollMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#check();
+      if (!this.#isClosed) this.#poll(pollMs);
+    }, pollMs);
+  }
+
+  readonly #check = (): void => {
+    if (this.#isClosed || !this.hasChanged()) return;
+    this.close();
+    this.#context.onChange();
+  };
+
+  /** Returns false if the file cannot be watched. A missing file is found by the poll. */
+  #watch(file: string): boolean {
+    try {
+      const watcher = fs.watch(file, { persistent: false }, this.#check);
+      watcher.on('error', this.#check);
+      this.#watchers.push(watcher);
+      return true;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT';
+    }
+  }
+}
+
+/**
+ * How the files look now; undefined if there is something behind the log that could be a commit. Call while the
+ * database is open and all of its log is staged, and look for commits again after it.
+ */
+export function readIdleFiles(
+  database: OpenDatabase,
+  configured: string,
+  txid: bigint,
+): IdleFiles | undefined {
+  const { path, wal, follower } = database;
+  const stamp = readStamp(path);
+  if (stamp === undefined || stamp.sizeBytes > IDLE_BYTES_MAX) return undefined;
+  const header = wal.readHeader();
+  const { place } = follower;
+  const frame = isSameLog(header, place.header) ? place.frame : 0;
+  const logStamp = readStamp(`${path}-wal`);
+  const files = { configured, path, stamp, logStamp, header, frame, txid };
+  return hasFrameAfter(files, wal) ? undefined : files;
+}
+
+/** Any error counts as a change: the opening reports it. */
+function isUnchanged(files: IdleFiles, kernel: Kernel): boolean {
+  const { configured, path, stamp, logStamp, header } = files;
+  const reader = new WALReader(`${path}-wal`, kernel);
+  try {
+    if (fs.realpathSync.native(configured) !== path) return false;
+    if (!isSame(stamp, readStamp(path)) || !isSame(logStamp, readStamp(`${path}-wal`)))
+      return false;
+    return isSameLog(reader.readHeader(), header) && !hasFrameAfter(files, reader);
+  } catch {
+    return false;
+  } finally {
+    reader.close();
+  }
+}
+
+function hasFrameAfter({ header, frame }: IdleFiles, wal: WALReader): boolean {
+  const next = header && wal.readFrameHeader(frame + 1, header);
+  return next !== undefined && next.salt1 === header?.salt1 && next.salt2 === header.salt2;
+}
+
+function isSame(a: FileStamp | undefined, b: FileStamp | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return isSameFile(a, b) && !isWritten(a, b);
+}

@@ -1,0 +1,91 @@
+/**
+ * Closes a database that is idle: nothing was committed for `idleCloseMs`, everything is staged and backfilled, and the
+ * position records that, so that the next opening can prove continuity.
+ */
+
+import type { Clock } from '../clock.ts';
+import { isSamePosition } from './continuity/position.ts';
+import type { CurrentPosition } from './current-position.ts';
+import type { Cutter } from './cut/cutter.ts';
+import { type IdleFiles, readIdleFiles } from './idle-database.ts';
+import type { OpenDatabases } from './open-databases.ts';
+import type { OpenDatabase } from './opening.ts';
+import type { DatabaseOptions } from './options.ts';
+
+export interface RestContext {
+  readonly database: OpenDatabase;
+  readonly options: Pick<DatabaseOptions, 'path' | 'idleCloseMs'>;
+  readonly cutter: Cutter;
+  readonly position: CurrentPosition;
+  readonly clock: Clock;
+  readonly openDatabases: OpenDatabases;
+  /** Called after `idleCloseMs` without commits, and again after that time while the database stays open. */
+  readonly onIdle: () => void;
+}
+
+export interface RestHost {
+  readonly mayRest: boolean;
+  closeAtRest(): void;
+  /** An error of `work` also ends the following. */
+  try<Result>(work: () => Result): Result;
+}
+
+export class Rest {
+  readonly #context: RestContext;
+  readonly #host: RestHost;
+  /** When something was last committed or done, or when `onIdle` was called. */
+  #activeAt: number;
+  /** Whether something was committed after it was complete for the first time. */
+  #use: 'opening' | 'unused' | 'used' = 'opening';
+
+  constructor(context: RestContext, host: RestHost) {
+    this.#context = context;
+    this.#host = host;
+    this.#activeAt = context.clock.monotonic();
+  }
+
+  /** Call after each look. */
+  observe(look: 'active' | 'idle'): void {
+    const { clock, onIdle, openDatabases, options } = this.#context;
+    const now = clock.monotonic();
+    if (this.#use === 'opening' && this.#host.mayRest) this.#use = 'unused';
+    else if (this.#use === 'unused' && look === 'active') this.#use = 'used';
+    const use = this.#use === 'opening' ? 'used' : this.#use;
+    const idleMs = openDatabases.idleCloseMs(options.idleCloseMs, use);
+    const isDue = idleMs > 0 && now - this.#activeAt >= idleMs;
+    if (look === 'active' || isDue || !this.#host.mayRest) this.#activeAt = now;
+    if (look === 'idle' && isDue) onIdle();
+  }
+
+  /**
+   * Makes the position record that the database is at rest. Returns false if it is not, or if that is not certain. Then
+   * the log is backfilled for the next try.
+   */
+  async record(): Promise<boolean> {
+    const { cutter, database, position } = this.#context;
+    const host = this.#host;
+    const current = host.mayRest ? host.try(() => position.read()) : undefined;
+    if (current?.atRest === false) host.try(() => database.connections.checkpoint('PASSIVE'));
+    if (current?.atRest !== true) return false;
+    cutter.publisher.position(current);
+    return (await cutter.publisher.settled()) === 'published';
+  }
+
+  /**
+   * Closes the database if everything is as `record` has recorded it, and returns how its files look. The log is
+   * kept: what is committed from now on is found in it. undefined: it stays open.
+   */
+  close(): IdleFiles | undefined {
+    const { cutter, database, options, position } = this.#context;
+    const { head, publisher } = cutter;
+    const { stored } = publisher;
+    if (!this.#host.mayRest || head === undefined || stored?.atRest !== true) return undefined;
+    return this.#host.try(() => {
+      const files = readIdleFiles(database, options.path, head.txid);
+      // A commit after the files were read is found here, or changes them.
+      if (files === undefined || !isSamePosition(position.read(), stored)) return undefined;
+      this.#host.closeAtRest();
+      return files;
+    });
+  }
+}
