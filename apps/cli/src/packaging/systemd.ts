@@ -34,6 +34,8 @@ Type=notify
 NotifyAccess=all
 WatchdogSec=${WATCHDOG_SECONDS}
 ExecStart=${command}
+# Reads the configuration again: systemctl reload sluice
+ExecReload=/bin/kill -HUP $MAINPID
 EnvironmentFile=-/etc/sluice.env
 ${cache}\
 Restart=always

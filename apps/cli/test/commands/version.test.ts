@@ -16,6 +16,7 @@ test('version -verbose names all that a report needs, and each installed package
   expect(details).toMatchObject({
     version,
     node: process.versions.node,
+    sqlite: expect.stringMatching(/^3\.\d+\.\d+$/),
     platform: `${process.platform}-${process.arch}`,
     program: process.execPath,
     installed: `${path.dirname(MANIFEST)}${path.sep}`,
