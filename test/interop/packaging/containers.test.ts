@@ -67,6 +67,16 @@ describeWith(['kubernetes-schemas', 'helm'], 'the Helm chart', () => {
     }
   });
 
+  test('with a port there is a liveness probe, which does not depend on destinations', () => {
+    const values = path.join(CHART, 'ci', 'values.yaml');
+    const text = helm(['template', 'app', CHART, '-f', values, '--set', 'port=9090', ...KUBE]);
+    const rendered = documentsOf(text);
+    expect(rendered.flatMap((manifest) => mistakesOf(manifest, 'v1.37.0'))).toEqual([]);
+    expect(text).toContain('httpGet: { path: /healthz, port: sluice }');
+    expect(text).toContain('containerPort: 9090');
+    expect(text).not.toContain('readinessProbe');
+  });
+
   test('helm lint finds nothing, and a wrong value is refused', () => {
     expect(
       helm(['lint', '--strict', CHART, '-f', path.join(CHART, 'ci', 'values.yaml')]),

@@ -51,23 +51,36 @@ interface OutputFile {
   readonly file: string;
   readonly text: string;
   readonly mode: number;
+  /** If root writes it: the user that reads it. */
+  readonly owner?: Account | undefined;
+}
+
+interface Rendered {
+  /** The configuration comes first. */
+  readonly files: readonly OutputFile[];
+  /** Folders that the service needs, and that do not exist. */
+  readonly missing: readonly string[];
 }
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = args.text('o') ?? 'sluice.yml';
   const answers = await answersFor(args, shell);
-  const files = await render(answers, path.resolve(config), args, shell);
+  const { files, missing } = await render(answers, path.resolve(config), args, shell);
   write(files, args);
   const names = files.map(({ file }) => file);
   const shown = [
     config,
     ...names.slice(1).map((file) => path.join(path.dirname(config), path.basename(file))),
   ];
-  if (args.has('json')) printJSON(shell, { file: names[0], files: names });
-  else
-    shell.stdout.write(
-      `${listOf(shown)} ${shown.length === 1 ? 'was' : 'were'} written. ${nextSteps(config)}\n`,
-    );
+  if (args.has('json')) {
+    printJSON(shell, { file: names[0], files: names });
+    return EXIT_CODES.ok;
+  }
+  const written = shown.length === 1 ? 'was written' : 'were written';
+  shell.stdout.write(`${listOf(shown)} ${written}. ${nextSteps(config)}\n`);
+  if (missing.length > 0) {
+    shell.stdout.write(`Before you start the service, create ${listOf(missing)}\n`);
+  }
   return EXIT_CODES.ok;
 }
 
@@ -89,27 +102,29 @@ async function answersFor(args: Arguments, shell: Shell): Promise<Answers> {
   return { database: given, urls, kinds: [] };
 }
 
-/** The configuration comes first. CONFIG_INVALID for a URL that a configuration would not accept. */
+/** CONFIG_INVALID for a URL that a configuration would not accept. */
 async function render(
   { database: given, urls, kinds }: Answers,
   config: string,
   args: Arguments,
   { environment, secrets }: Shell,
-): Promise<OutputFile[]> {
+): Promise<Rendered> {
   const database = path.resolve(given);
   const read = await readCommandLine(database, urls, { environment, secrets });
   const destinations = read.databases.flatMap((each) => each.destinations);
   const configText = renderConfiguration(database, urls);
   const chosen = Object.entries(KINDS).filter(([kind]) => kinds.includes(kind) || args.has(kind));
-  const files = [{ file: config, text: configText, mode: PRIVATE }];
-  if (chosen.length === 0) return files;
+  const file = { file: config, text: configText, mode: PRIVATE };
+  if (chosen.length === 0) return { files: [file], missing: [] };
   const deployment = await deploymentOf({ database, config, configText, destinations }, args);
   const others = chosen.map(([, { file, render, mode }]) => ({
     file: path.join(path.dirname(config), file),
     text: render(deployment),
     mode,
   }));
-  return [...files, ...others];
+  const isHere = chosen.some(([kind]) => kind === 'systemd' || kind === 'compose');
+  const missing = deployment.folders.filter((folder) => isHere && !fs.existsSync(folder));
+  return { files: [{ ...file, owner: deployment.account }, ...others], missing };
 }
 
 interface Known {
@@ -153,9 +168,12 @@ function write(files: readonly OutputFile[], args: Arguments): void {
   const existing = files.find(({ file }) => ifExists === 'refuse' && fs.existsSync(file));
   // Before anything is written.
   if (existing !== undefined) throw cannotWrite(existing.file, new ExistsError(), args);
-  for (const { file, text, mode } of files) {
+  for (const { file, text, mode, owner } of files) {
     try {
       writeTextFile(file, text, ifExists, mode);
+      if (owner !== undefined && process.geteuid?.() === 0) {
+        fs.chownSync(file, owner.uid, owner.gid);
+      }
     } catch (error) {
       throw cannotWrite(file, error, args);
     }

@@ -8,8 +8,12 @@ export function renderConfiguration(database: string, urls: readonly string[]): 
 # Check this file with "sluice config check", and the destinations with "sluice check".
 # Credentials come from the environment, for example AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
-# Metrics for Prometheus at /metrics, and /healthz. Without a host before the colon, only this machine can reach them.
+# A page, /status for monitors, and /metrics for Prometheus. Without a host before the colon, only this machine can reach them.
 # addr: ':9090'
+
+# Who is told when data would be lost, and when all is well again.
+# notify:
+#   - url: https://ntfy.sh/my-backups
 
 # When Sluice is stopped, it sends the last commits. It gives up at a destination that has failed for this long. The
 # service manager must wait longer: docs/operations.md.

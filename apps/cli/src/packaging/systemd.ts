@@ -12,7 +12,9 @@ const TEMPORARY = ['/tmp', '/var/tmp'];
 
 export function renderUnit({ config, database, folders, account, program }: Deployment): string {
   const isIn = (roots: readonly string[]): boolean =>
-    [...folders, config].some((file) => roots.some((root) => `${file}/`.startsWith(`${root}/`)));
+    [...folders, config, ...program].some((file) =>
+      roots.some((root) => `${file}/`.startsWith(`${root}/`)),
+    );
   const command = [...program, 'replicate', '-config', config].map(quote).join(' ');
   const { usage, fenced } = EXIT_CODES;
   // A single executable file unpacks itself there.
@@ -32,6 +34,8 @@ Type=notify
 NotifyAccess=all
 WatchdogSec=${WATCHDOG_SECONDS}
 ExecStart=${command}
+# Reads the configuration again: systemctl reload sluice
+ExecReload=/bin/kill -HUP $MAINPID
 EnvironmentFile=-/etc/sluice.env
 ${cache}\
 Restart=always

@@ -39,6 +39,10 @@ async function configuration(folder: string, more = ''): Promise<string> {
   return `# ${CANARY}-comment
 exec: node server.js --token ${CANARY}-exec
 secret-access-key: ${CANARY}-top
+heartbeat: { url: https://hc.example/${CANARY}-heartbeat }
+notify: [{ url: https://hooks.example/${CANARY}-hook, template: '${CANARY}-template', headers: { authorization: ${CANARY}-header } }]
+page: { token: ${CANARY}-page-token-of-32-characters, hosts: [backup.example] }
+snapshot: { interval: 12h }
 ${more}
 dbs:
   - path: ${path.join(folder, 'app.db')}
@@ -67,6 +71,8 @@ test('the bundle has versions, configuration, files and status, and no secret', 
   expect(bundle.configuration).toMatchObject({
     file,
     content: {
+      page: { hosts: ['backup.example'] },
+      snapshot: { interval: '12h' },
       dbs: [
         {
           path: database,

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
+import { renderUnit } from '../../src/packaging/systemd.ts';
 import { ask } from '../../src/packaging/questions.ts';
 import { CLI } from '../support/process.ts';
 import { Capture, sluice } from '../support/shell.ts';
@@ -150,6 +151,44 @@ test('only the folders that Sluice writes to are writable, and homes and /tmp ar
   expect(unit()).toContain('ProtectHome=no\n');
   await sluice([...words, '/homes/app.db', 'file:///mnt/b/app']);
   expect(unit()).toContain('ProtectHome=yes\n');
+});
+
+test('the service can read its configuration, and folders that are missing are named', async () => {
+  const folder = temporaryFolder();
+  const file = path.join(folder, 'sluice.yml');
+  const missing = path.join(folder, 'data');
+  const database = path.join(missing, 'app.db');
+  const words = ['init', '-systemd', '-user', '4711:4712', '-o', file, database, 's3://b/a'];
+  const { code, stdout } = await sluice(words);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`Before you start the service, create ${missing}\n`);
+  const isRoot = process.geteuid?.() === 0; // only root can give files away
+  const { uid, gid } = fs.statSync(isRoot ? file : folder);
+  expect(fs.statSync(file)).toMatchObject({ uid, gid });
+  if (isRoot) expect([uid, gid]).toEqual([4711, 4712]);
+  fs.mkdirSync(missing);
+  expect((await sluice([...words, '-force'])).stdout).not.toContain('Before you start');
+});
+
+test('a unit can start a program in a home or in /tmp', () => {
+  const deployment = {
+    database: '/data/app.db',
+    config: '/etc/sluice.yml',
+    configText: '',
+    folders: ['/data'],
+    credentials: [],
+    account: { uid: 1, gid: 1 },
+    image: '',
+  };
+  const unit = (...program: string[]): string => renderUnit({ ...deployment, program });
+  expect(unit('/usr/bin/node', '/usr/lib/sluice/main.js')).toMatch(
+    /^ProtectHome=yes\nPrivateTmp=yes$/m,
+  );
+  expect(unit('/home/me/bin/node', '/usr/lib/sluice/main.js')).toMatch(/^ProtectHome=no$/m);
+  expect(unit('/tmp/node', '/usr/lib/sluice/main.js')).toMatch(/^PrivateTmp=no$/m);
+  // One file unpacks itself into a folder of its own.
+  expect(unit('/usr/bin/sluice')).toMatch(/^CacheDirectory=sluice$/m);
+  expect(unit('/usr/bin/node', '/usr/lib/sluice/main.js')).not.toContain('CacheDirectory');
 });
 
 /** Asks with these lines as the input. */

@@ -163,16 +163,6 @@ test.each([[['version']], [['-version']], [['--version']]])(
   },
 );
 
-test('version -verbose also prints Node and SQLite, -json prints JSON', async () => {
-  const { stdout } = await sluice(['version', '-verbose', '-json']);
-  expect(JSON.parse(stdout)).toEqual({
-    version: expect.stringMatching(/^\d/) as string,
-    node: process.versions.node,
-    sqlite: expect.stringMatching(/^3\.\d+\.\d+$/) as string,
-    platform: `${process.platform}-${process.arch}`,
-  });
-});
-
 test.each([[['help']], [['-h']], [['--help']], [['-help']]])(
   '%j lists the commands',
   async (words) => {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { addRows } from '../support/database.ts';
 import { CLI, CLIProcess, runProcess } from '../support/process.ts';
+import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Each fsync may take seconds on a busy disk.
@@ -34,12 +35,12 @@ test('-watch looks again until a signal ends it', async () => {
 });
 
 test.each(['0s', 'often', '2h'])('-watch=%s is refused', async (value) => {
-  const { code, stderr } = await runProcess([
-    'status',
-    `-watch=${value}`,
-    '-config',
-    await scene(),
-  ]);
+  const config = writeFile(
+    temporaryFolder(),
+    'a.yml',
+    'dbs: [{ path: /d, replica: { path: /b } }]',
+  );
+  const { code, stderr } = await sluice(['status', `-watch=${value}`, '-config', config]);
   expect([code, stderr]).toEqual([2, expect.stringContaining('-watch is a duration')]);
 });
 
