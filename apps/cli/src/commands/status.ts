@@ -10,6 +10,7 @@ import type { DatabaseConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { interruptible } from '../interrupt.ts';
+import { mapLimited } from '../limited.ts';
 import { createLogger } from '../log.ts';
 import { findDatabase } from '../select.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
@@ -27,6 +28,9 @@ import { stoppedDatabases, withStopped } from '../status/stopped.ts';
 import { listHighest, type Listed } from '../status/listing.ts';
 import { readLocal } from '../status/local.ts';
 
+/** Databases whose destinations are listed at the same time. */
+const LISTED_MAX = 32;
+
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
   const [argument] = args.positionals;
@@ -36,7 +40,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
   const found = await interruptible((signal) =>
-    Promise.all(databases.map((database) => describe(database, connections, signal))),
+    mapLimited(databases, LISTED_MAX, (database) => describe(database, connections, signal)),
   );
   const rows = withStopped(found, await stoppedDatabases(args, shell, found));
   if (args.has('json')) printJSON(shell, rows);
