@@ -12,11 +12,19 @@ import { printJSON, printTable, type Shell } from '../shell.ts';
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const timeoutMs = readTimeoutMs(args, 'info');
   const databases = await findFollowed(args, shell);
-  const { answers, errors } = await askAll<InfoAnswer>(databases, { command: 'info', timeoutMs });
+  const processes = new Map<number, InfoAnswer>();
+  const errors: Error[] = [];
+  // One process answers for all of its databases: it is asked once.
+  for (const database of databases) {
+    const isKnown = [...processes.values()].some((info) => hasDatabase(info, database.path));
+    if (isKnown) continue;
+    const call = { command: 'info', timeoutMs };
+    const { answers, errors: failed } = await askAll<InfoAnswer>([database], call);
+    for (const answer of answers) processes.set(answer.pid, answer);
+    errors.push(...failed);
+  }
   const unexpected = errors.find((error) => !isError(error, 'NOT_RUNNING'));
   if (unexpected !== undefined) throw unexpected;
-  // One process answers for each of its databases.
-  const processes = new Map(answers.map((answer) => [answer.pid, answer]));
   const [first, ...others] = errors;
   if (processes.size === 0 && first !== undefined) throw first;
   if (args.has('json')) printJSON(shell, [...processes.values()]);
@@ -24,6 +32,10 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   if (first === undefined) return EXIT_CODES.ok;
   for (const error of others) shell.stderr.write(`${describeError(error)}\n`);
   throw first;
+}
+
+function hasDatabase({ databases }: InfoAnswer, file: string): boolean {
+  return databases.some(({ path }) => path === file);
 }
 
 function print({ version, pid, started_at: since, databases }: InfoAnswer, shell: Shell): void {

@@ -1,5 +1,8 @@
 /** Calls to the replicator as a whole, through its own socket. */
 
+import fs from 'node:fs';
+import path from 'node:path';
+import { Writable } from 'node:stream';
 import { callControl, isError } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
@@ -21,6 +24,8 @@ export interface ProcessCall {
 /** The replicator has this much time more than the command itself, so that its own error arrives. */
 const GRACE_MS = 5_000;
 const INFO_MS = 2_000;
+/** One process usually has all databases of a configuration. */
+const ASKED_MAX = 8;
 
 /**
  * Asks the replicator of the configuration; without a configuration, that of the named database. The answer is trusted:
@@ -33,13 +38,13 @@ export async function askProcess<Answer>(
   database?: string,
 ): Promise<Answer> {
   const config = configPathOf(args, shell);
-  const path = database === undefined ? undefined : toDatabasePath(database);
+  const file = database === undefined ? undefined : toDatabasePath(database);
   const key: ProcessKey | undefined =
     config !== undefined
       ? { kind: 'config', file: config }
-      : path === undefined
+      : file === undefined
         ? undefined
-        : { kind: 'database', path };
+        : { kind: 'database', path: file };
   if (key === undefined) {
     throw new ReplicationError(
       'CONFIG_INVALID',
@@ -93,7 +98,7 @@ export function isNobody(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR';
 }
 
-/** Where a replicator with another environment or user listens: it says so through the socket of each database. */
+/** Where a replicator with another environment or user listens: it says so through the socket of any database. */
 async function folderByDatabases(
   args: Arguments,
   shell: Shell,
@@ -102,12 +107,28 @@ async function folderByDatabases(
   const positionals = database === undefined ? [] : [database];
   let followed: Awaited<ReturnType<typeof findFollowed>>;
   try {
-    followed = await findFollowed({ ...args, positionals }, shell);
+    followed = await findFollowed({ ...args, positionals }, withoutMessages(shell));
   } catch (error) {
     if (isError(error, 'CONFIG_INVALID')) return undefined; // the replicator itself says what is wrong
     throw error;
   }
   const call = { command: 'info', timeoutMs: INFO_MS };
-  const { answers } = await askAll<InfoAnswer>(followed, call);
-  return answers.find(({ control }) => control !== undefined)?.control;
+  const listening = followed.filter(({ metaPath }) => isListening(metaPath));
+  for (const each of listening.slice(0, ASKED_MAX)) {
+    const { answers } = await askAll<InfoAnswer>([each], call);
+    const [answer] = answers;
+    if (answer !== undefined) return answer.control;
+  }
+  return undefined;
+}
+
+/** Whether there is a socket, perhaps of a process that was killed. */
+function isListening(metaPath: string): boolean {
+  return fs.existsSync(path.join(metaPath, 'control', 'socket'));
+}
+
+/** The path of the configuration was printed before, or is not of interest. */
+function withoutMessages({ environment, stdout, secrets, configPaths }: Shell): Shell {
+  const stderr = new Writable({ write: (_chunk, _encoding, done) => done() });
+  return { environment, stdout, stderr, secrets, configPaths };
 }

@@ -19,8 +19,8 @@ import {
 import { isError, messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import type { DatabaseConfig } from '../config/model.ts';
 import { Interrupted } from '../interrupt.ts';
+import { eachLimited } from '../limited.ts';
 import type { DatabaseChanges } from './diff.ts';
-import { eachLimited } from './limited.ts';
 import { Turns } from './turns.ts';
 
 /** Databases that open at the same time: each reads its files and lists its destinations. */

@@ -65,8 +65,9 @@ export class Directories {
 
   /** Adds what was found when the configuration was read, then looks again and again. */
   start(found: readonly DatabaseConfig[]): void {
-    if (this.#options.config().directories.length === 0) return;
-    this.#looking = this.#add(found).then(() => this.#look());
+    const config = this.#options.config();
+    if (config.directories.length === 0) return;
+    this.#looking = this.#add(found, config).then(() => this.#look());
   }
 
   /** The configuration was read again. */
@@ -102,14 +103,15 @@ export class Directories {
   async #look(): Promise<void> {
     if (this.#isClosed) return;
     this.#dueMs = Infinity;
-    const { config, databases, logger } = this.#options;
+    const { databases, logger } = this.#options;
+    const config = this.#options.config();
     for (const file of this.#missingSince.keys()) {
       if (databases.find(file) === undefined) this.#missingSince.delete(file);
     }
-    for (const directory of config().directories) {
+    for (const directory of config.directories) {
       if (!directory.watch || this.#isClosed) continue;
       try {
-        await this.#lookAt(directory);
+        await this.#lookAt(directory, config);
       } catch (error) {
         logger.warn(
           `look for databases in ${directory.dir}: ${messageOf(error)}; it is tried again`,
@@ -120,10 +122,10 @@ export class Directories {
     this.#schedule(LOOK_MS_MAX);
   }
 
-  async #lookAt(directory: DirectoryConfig): Promise<void> {
-    const { databases, config, logger } = this.#options;
+  async #lookAt(directory: DirectoryConfig, config: Config): Promise<void> {
+    const { databases, logger } = this.#options;
     const { dir } = directory;
-    const named = config().databases.filter((each) => each.directory === undefined);
+    const named = config.databases.filter((each) => each.directory === undefined);
     const taken = new Set(named.map(({ options }) => options.path));
     const scan = await this.#scan(directory, taken);
     if (scan.kind === 'unreadable') {
@@ -145,7 +147,7 @@ export class Directories {
     const found = scan.databases.filter(({ options: { path: file } }) => {
       return databases.find(file) === undefined && !databases.isUnregistered(file);
     });
-    if (found.length > 0) await this.#addNew(found);
+    if (found.length > 0) await this.#addNew(found, config);
     this.#watch(directory, scan.folders);
   }
 
@@ -216,28 +218,32 @@ export class Directories {
   }
 
   /** A file that is gone may have a new name now, so nothing is added while one is missing. */
-  async #addNew(found: readonly DatabaseConfig[]): Promise<void> {
+  async #addNew(found: readonly DatabaseConfig[], config: Config): Promise<void> {
     if (this.#missingSince.size > 0) return;
     const { added, second, postponed } = await this.#names.sort(found);
     for (const { file, of } of second) {
       this.#sayOnce(`${file} is left alone: it is another name of ${of}`);
     }
     if (postponed.length > 0) this.#schedule(GONE_MS);
-    await this.#add(added);
+    await this.#add(added, config);
   }
 
-  async #add(found: readonly DatabaseConfig[]): Promise<void> {
+  /** Adds nothing once another configuration applies: the next look does, with its settings. */
+  async #add(found: readonly DatabaseConfig[], config: Config): Promise<void> {
     const { databases, logger } = this.#options;
     for (let start = 0; start < found.length && !this.#isClosed; start += BATCH) {
       const batch = found.slice(start, start + BATCH);
-      for (const { options } of batch) {
-        logger.info(`replicating ${options.path}, found in a directory`, { db: options.path });
-      }
       await databases
-        .change(async () => ({
-          ...NO_CHANGES,
-          added: batch.filter(({ options }) => databases.find(options.path) === undefined),
-        }))
+        .change(async () => {
+          const isCurrent = this.#options.config() === config;
+          const added = batch.filter(({ options: { path: file } }) => {
+            return isCurrent && databases.find(file) === undefined;
+          });
+          for (const { options } of added) {
+            logger.info(`replicating ${options.path}, found in a directory`, { db: options.path });
+          }
+          return { ...NO_CHANGES, added };
+        })
         .catch((error: unknown) => {
           if (!this.#isClosed) throw error;
         });

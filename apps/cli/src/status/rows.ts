@@ -2,6 +2,7 @@
 
 import type { DatabaseConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
+import { mapLimited } from '../limited.ts';
 import {
   describeDatabase,
   describeDestination,
@@ -14,12 +15,17 @@ import { listHighest, type Listed } from './listing.ts';
 import { readLocal } from './local.ts';
 import { readLastScrubs } from './scrubs.ts';
 
+/** Databases whose destinations are listed at the same time. */
+const LISTED_MAX = 32;
+
 export async function describeStatus(
   databases: readonly DatabaseConfig[],
   connections: Destinations,
   signal: AbortSignal,
 ): Promise<DatabaseRow[]> {
-  return await Promise.all(databases.map((database) => describe(database, connections, signal)));
+  return await mapLimited(databases, LISTED_MAX, (database) =>
+    describe(database, connections, signal),
+  );
 }
 
 async function describe(

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ListAnswer, ReloadAnswer } from '../../src/controlling/answers.ts';
 import { parseOutput } from '../docs/json-schemas.ts';
 import { addRows, countRows } from '../support/database.ts';
@@ -115,6 +115,23 @@ test('a renamed database has a replica of its own, and a new file under the old 
   expect(await rowsAt(backup('old.db'))).toBe(4);
 });
 
+test('a renamed database ends under its old name before it begins under the new one', async () => {
+  const { file, backup, sluice, listed, start } = newScene('a.db');
+  const replicator = start();
+  await expect.poll(listed, WAIT).toEqual(['a.db']);
+  await sluice('sync', '-wait');
+  fs.renameSync(file('a.db'), file('b.db'));
+  await expect.poll(listed, WAIT).toEqual(['b.db']);
+  addRows(file('b.db'), 1);
+  await end(replicator);
+  const { stdout } = await replicator.ended();
+  const removed = stdout.indexOf('a.db was removed or renamed');
+  expect(removed).toBeGreaterThan(0);
+  expect(stdout.indexOf(`replicating ${file('b.db')}`)).toBeGreaterThan(removed);
+  expect(await rowsAt(backup('a.db'))).toBe(3);
+  expect(await rowsAt(backup('b.db'))).toBe(4);
+});
+
 test('a hard link is no second database', async () => {
   const { file, backup, listed, start } = newScene('a.db');
   const replicator = start();
@@ -143,6 +160,27 @@ test('a directory that cannot be read keeps its databases, and one that was miss
   await expect.poll(async () => (await sluice('sync', '-wait', file('a.db'))).code, WAIT).toBe(0);
   expect(await rowsAt(backup('a.db'))).toBe(4);
   await end(replicator);
+});
+
+test('another volume under the same path says nothing about the databases', async () => {
+  const { folder, dir, file, backup, sluice, listed, start } = newScene('a.db');
+  const [disk, shared] = [path.join(folder, 'disk'), fs.mkdtempSync('/dev/shm/sluice-cli-')];
+  onTestFinished(() => fs.rmSync(shared, { recursive: true }));
+  fs.renameSync(dir, disk);
+  fs.symlinkSync(disk, dir);
+  const replicator = start();
+  await expect.poll(listed, WAIT).toEqual(['a.db']);
+  fs.rmSync(dir);
+  fs.symlinkSync(shared, dir);
+  await replicator.says(/the databases in .*data stay as they are: it is on another volume/);
+  fs.rmSync(dir);
+  fs.symlinkSync(disk, dir);
+  addRows(file('a.db'), 1);
+  await expect.poll(async () => (await sluice('sync', '-wait', file('a.db'))).code, WAIT).toBe(0);
+  expect(await rowsAt(backup('a.db'))).toBe(4);
+  await end(replicator);
+  const { stdout } = await replicator.ended();
+  expect(stdout).not.toContain('was removed or renamed');
 });
 
 test('a reload changes the settings of a directory, and a named database leaves it', async () => {

@@ -1,6 +1,6 @@
 /** Runs work for many items, a few at a time. */
 
-/** Errors of `work` are its own: it must not reject. */
+/** Rejects with the first error of `work`. */
 export async function eachLimited<Item>(
   items: Iterable<Item>,
   max: number,
@@ -13,4 +13,17 @@ export async function eachLimited<Item>(
     }
   };
   await Promise.all(Array.from({ length: max }, runner));
+}
+
+/** The results, in the order of the items. */
+export async function mapLimited<Item, Result>(
+  items: readonly Item[],
+  max: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  await eachLimited(items.entries(), max, async ([index, item]) => {
+    results[index] = await work(item);
+  });
+  return results;
 }
