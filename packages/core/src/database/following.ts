@@ -19,12 +19,8 @@ import { Unsettled } from './unsettled.ts';
 import { frameSizeBytes } from '../wal/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
-/** Maximum time to wait at the end for the log to be empty. A log that others use is left to them. */
-const REST_MS_MAX = 1_000;
 /** Time between looks while a caller waits for one. */
 const RETRY_LOOK_MS = 10;
-/** Maximum cuts at the end: a writer that never pauses must not produce one file per commit. */
-const REST_CUTS_MAX = 3;
 
 export interface FollowingContext extends CutterContext {
   /** The highest TXID ever assigned here. */
@@ -227,7 +223,7 @@ export class Following implements ImageHost {
     if (this.#phase === 'open') this.#phase = 'ending';
     let needsLog = true;
     try {
-      needsLog = !this.isImaging && (await this.#drainLog()) === 'log is needed';
+      needsLog = !this.isImaging && (await this.rest.drain()) === 'log is needed';
     } finally {
       await this.close(needsLog ? 'keep the log' : 'as the application');
     }
@@ -274,14 +270,14 @@ export class Following implements ImageHost {
   readonly #look = (): Look => {
     const { database, gauges } = this.#context;
     const { follower, wal, connections } = database;
-    const tick = this.#tick();
+    const tick = this.tick();
     // Cut before the reader moves: its next mark may cover commits that are not held yet.
     if (tick.kind === 'held') this.#cutter.cutIfDue(); // otherwise the held frames may end inside a transaction
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
       follower.follow(tick);
       worked = this.#checkpointer.run(tick);
-      if (worked === 'worked') this.#tick(); // lets the guard see our own checkpoint
+      if (worked === 'worked') this.tick(); // lets the guard see our own checkpoint
     }
     const isHeld = this.#lastTick?.kind === 'held';
     this.#position.refresh();
@@ -296,7 +292,13 @@ export class Following implements ImageHost {
     return { log, checkpointed, fresh, freshBytes, isHeld, isBehind, isQuiet, isAtRest };
   };
 
-  #tick(): Tick {
+  /** Stops to look by itself. */
+  stopLooking(): void {
+    this.#loop.stop();
+  }
+
+  /** Reads new frames. */
+  tick(): Tick {
     const { clock, database } = this.#context;
     const { follower, guard } = database;
     const at = clock.monotonic();
@@ -343,7 +345,7 @@ export class Following implements ImageHost {
     for (;;) {
       this.#requireFollowing();
       const look = this.try(this.#look); // may move the reader
-      if (look.isHeld && this.try(() => this.#tick()).kind === 'held') return;
+      if (look.isHeld && this.try(() => this.tick()).kind === 'held') return;
       await sleep(look.isBehind ? 0 : RETRY_LOOK_MS);
     }
   }
@@ -394,31 +396,5 @@ export class Following implements ImageHost {
     if (this.#phase !== 'open') return; // it was canceled
     if (!isStagingError(error)) this.#fail(error);
     else this.#context.emit({ kind: 'no-snapshot', code: error.code, message: error.message });
-  }
-
-  /** Waits until the whole log is staged and backfilled, and the position records that. */
-  async #drainLog(): Promise<'log is needed' | 'log is not needed'> {
-    const { connections, start, follower, guard } = this.#context.database;
-    if (this.#cutter.head === undefined && start.kind === 'unproved') return 'log is not needed';
-    this.#loop.stop();
-    const { clock } = this.#context;
-    const { publisher } = this.#cutter;
-    const deadline = clock.monotonic() + REST_MS_MAX;
-    for (let cuts = 0; cuts < REST_CUTS_MAX && clock.monotonic() < deadline;) {
-      if (this.#cutter.hasMore) cuts += 1;
-      await this.sync();
-      const position = this.#position.read();
-      if (position?.atRest === true) {
-        publisher.position(position);
-        if ((await publisher.settled()) === 'published') return 'log is not needed';
-      }
-      if (!this.#cutter.isPinned) {
-        follower.follow(this.#tick());
-        guard.checkNames();
-        connections.checkpoint('PASSIVE');
-      }
-      await sleep(RETRY_LOOK_MS);
-    }
-    return 'log is needed';
   }
 }

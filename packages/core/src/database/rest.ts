@@ -3,11 +3,13 @@
  * position records that, so that the next opening can prove continuity.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { isSamePosition } from './continuity/position.ts';
 import type { CurrentPosition } from './current-position.ts';
 import type { Cutter } from './cut/cutter.ts';
 import { type IdleFiles, readIdleFiles } from './idle-database.ts';
+import type { Tick } from './follow.ts';
 import type { OpenDatabases } from './open-databases.ts';
 import type { OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -25,10 +27,21 @@ export interface RestContext {
 
 export interface RestHost {
   readonly mayRest: boolean;
+  stopLooking(): void;
+  /** Cuts and stages everything committed so far. */
+  sync(): Promise<unknown>;
+  /** Reads new frames. */
+  tick(): Tick;
   closeAtRest(): void;
   /** An error of `work` also ends the following. */
   try<Result>(work: () => Result): Result;
 }
+
+/** Maximum time to wait at the end for the log to be empty. A log that others use is left to them. */
+const REST_MS_MAX = 1_000;
+/** Maximum cuts at the end: a writer that never pauses must not produce one file per commit. */
+const REST_CUTS_MAX = 3;
+const RETRY_MS = 10;
 
 export class Rest {
   readonly #context: RestContext;
@@ -87,5 +100,31 @@ export class Rest {
       this.#host.closeAtRest();
       return files;
     });
+  }
+
+  /** At the end: waits until the whole log is staged and backfilled, and the position records that. */
+  async drain(): Promise<'log is needed' | 'log is not needed'> {
+    const { clock, cutter, database, position } = this.#context;
+    const { connections, start, follower, guard } = database;
+    if (cutter.head === undefined && start.kind === 'unproved') return 'log is not needed';
+    this.#host.stopLooking();
+    const { publisher } = cutter;
+    const deadline = clock.monotonic() + REST_MS_MAX;
+    for (let cuts = 0; cuts < REST_CUTS_MAX && clock.monotonic() < deadline;) {
+      if (cutter.hasMore) cuts += 1;
+      await this.#host.sync();
+      const current = position.read();
+      if (current?.atRest === true) {
+        publisher.position(current);
+        if ((await publisher.settled()) === 'published') return 'log is not needed';
+      }
+      if (!cutter.isPinned) {
+        follower.follow(this.#host.tick());
+        guard.checkNames();
+        connections.checkpoint('PASSIVE');
+      }
+      await sleep(RETRY_MS);
+    }
+    return 'log is needed';
   }
 }
