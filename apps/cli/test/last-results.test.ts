@@ -49,3 +49,30 @@ test('a file that cannot be read is a warning, and is tried again', async () => 
   writeDrill('ok');
   expect(await drillOf()).toBe('ok');
 });
+
+test('of many databases some are looked at in each read, and all in turn', async () => {
+  const folders = Array.from({ length: 5 }, () => temporaryFolder());
+  const dbs = folders.map((folder, index) => {
+    return `{ path: ${temporaryFolder()}/${index}.db, meta-path: ${folder}, replica: { path: ${temporaryFolder()} } }`;
+  });
+  const { databases } = await readText(`dbs: [${dbs.join(', ')}]\n`);
+  const logger = createLogger({
+    ...{ level: 'info', type: 'text', stream: new Capture(), secrets: new Secrets() },
+  });
+  const reader = new LastResultsReader(() => databases, logger, 2);
+  const write = (index: number, result: string): void => {
+    const target = databases[index]?.destinations[0]?.target;
+    const drill = { name: 'file', target, at: '2026-02-01T12:00:00.000Z', result, problems: [] };
+    const folder = folders[index] ?? '';
+    fs.writeFileSync(path.join(folder, 'new'), JSON.stringify([drill]));
+    fs.renameSync(path.join(folder, 'new'), path.join(folder, 'drill.json'));
+  };
+  const count = async (result: string): Promise<number> =>
+    [...(await reader.read()).values()].filter(
+      ({ drills }) => drills.get('file')?.result === result,
+    ).length;
+  for (const index of folders.keys()) write(index, 'ok');
+  expect(await count('ok')).toBe(5); // all are unknown
+  for (const index of folders.keys()) write(index, 'failed');
+  expect([await count('failed'), await count('failed'), await count('failed')]).toEqual([2, 4, 5]);
+});

@@ -1,6 +1,6 @@
 /**
  * The last drills and scrubs of all databases, for each request to /status and /metrics. A file is read again only if
- * it was replaced since, because there may be thousands.
+ * it was replaced since, because there may be thousands. Of more than LOOKS_MAX databases, some results are a few reads old.
  */
 
 import fs from 'node:fs';
@@ -25,26 +25,46 @@ interface Cached {
   results: LastResults;
 }
 
+/** So many databases are looked at in each read; the others are the next time. Thousands would take 100 ms. */
+const LOOKS_MAX = 500;
+
 export class LastResultsReader {
   readonly #databases: () => readonly ResultsOf[];
   readonly #logger: Logger;
+  readonly #looksMax: number;
   readonly #cache = new WeakMap<ResultsOf, Cached>();
+  /** The first database to look at in the next read. */
+  #next = 0;
 
-  constructor(databases: () => readonly ResultsOf[], logger: Logger) {
+  constructor(databases: () => readonly ResultsOf[], logger: Logger, looksMax = LOOKS_MAX) {
     this.#databases = databases;
     this.#logger = logger;
+    this.#looksMax = looksMax;
   }
 
   /** By the path of the database. A file that cannot be read is logged, and counts as empty. */
   async read(): Promise<ReadonlyMap<string, LastResults>> {
-    const all = new Map<string, LastResults>();
-    for (const database of this.#databases()) {
-      const known = this.#cache.get(database) ?? this.#add(database);
-      const stamp = known.files.map(stampOf).join(' ');
-      if (known.stamp !== stamp) await this.#readOne(database, known, stamp);
-      all.set(database.options.path, known.results);
+    const databases = this.#databases();
+    const count = Math.min(this.#looksMax, databases.length);
+    const due = Array.from({ length: count }, (_, index) => {
+      return databases[(this.#next + index) % databases.length];
+    });
+    this.#next = databases.length === 0 ? 0 : (this.#next + count) % databases.length;
+    const unknown = databases.filter((database) => !this.#cache.has(database));
+    for (const database of new Set([...due, ...unknown])) {
+      if (database !== undefined) await this.#look(database);
     }
-    return all;
+    return new Map(
+      databases.map((database) => {
+        return [database.options.path, this.#cache.get(database)?.results ?? NO_RESULTS];
+      }),
+    );
+  }
+
+  async #look(database: ResultsOf): Promise<void> {
+    const known = this.#cache.get(database) ?? this.#add(database);
+    const stamp = known.files.map(stampOf).join(' ');
+    if (known.stamp !== stamp) await this.#readOne(database, known, stamp);
   }
 
   #add(database: ResultsOf): Cached {

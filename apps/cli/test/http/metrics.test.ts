@@ -125,6 +125,26 @@ test('what became of a database that was missing at the start is exported', () =
   ]);
 });
 
+test('many databases, one with a very long path, have every line whole', () => {
+  const paths = Array.from(
+    { length: 3_000 },
+    (_, index) => `/data/${'x'.repeat(index % 90)}é${index}.db`,
+  );
+  paths.push(`/${'y'.repeat(2 * 1024 ** 2)}.db`);
+  const text = scrape({ databases: paths.map((path) => ({ ...STATUS, path })) });
+  const lines = new Set(linesOf(text));
+  for (const path of paths) {
+    expect(lines.has(`sluice_db_healthy{db="${path}"} 1`)).toBe(true);
+    expect(lines.has(`sluice_replica_lag_seconds{db="${path}",destination="disk"} 12.5`)).toBe(
+      true,
+    );
+    expect(lines.has(`sluice_db_errors_total{db="${path}",code="STAGING_FULL"} 2`)).toBe(true);
+  }
+  expect(
+    [...lines].filter((line) => !/^$|^# (HELP|TYPE) |^\w+(\{.*\})? [\d.e+-]+$/.test(line)),
+  ).toEqual([]);
+});
+
 test('a label value may have quotes, backslashes, line breaks and any letter', () => {
   const databases = [{ ...STATUS, path: '/a "b"\\c\nd é' }];
   expect(scrape({ databases })).toContain('sluice_db_healthy{db="/a \\"b\\"\\\\c\\nd é"} 1\n');

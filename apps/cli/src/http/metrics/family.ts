@@ -27,7 +27,8 @@ export interface FamilyGroup<View> {
 }
 
 export interface LabeledView<View> {
-  readonly labels: Labels;
+  /** The bytes of `Labels`. */
+  readonly labels: Buffer;
   readonly view: View;
 }
 
@@ -39,26 +40,6 @@ export function toLabels(pairs: Readonly<Record<string, string>>): Labels {
 function escapeValue(value: string): string {
   if (!/[\\"\n]/.test(value)) return value;
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-}
-
-/** The text of one family: HELP, TYPE, and a line for each value. */
-export function writeFamily<View>(
-  { name, type, help, read }: Family<View>,
-  views: readonly LabeledView<View>[],
-): string {
-  let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-  for (const { labels, view } of views) {
-    const reading = read(view);
-    if (reading === undefined) continue;
-    if (typeof reading === 'number') {
-      text += labels === '' ? `${name} ${reading}\n` : `${name}{${labels}} ${reading}\n`;
-      continue;
-    }
-    for (const [more, value] of reading) {
-      text += `${name}{${labels}${labels === '' ? '' : ','}${more}} ${value}\n`;
-    }
-  }
-  return text;
 }
 
 /** A reading with one more label. */

@@ -7,13 +7,7 @@ import type { LastResults } from '../../status/last-results.ts';
 import type { StartRestore } from '../../daemon/restore-missing.ts';
 import { DATABASES } from './databases.ts';
 import { DESTINATIONS, type DestinationView, type Place } from './destinations.ts';
-import {
-  toLabels,
-  writeFamily,
-  type FamilyGroup,
-  type LabeledView,
-  type Labels,
-} from './family.ts';
+import { toLabels, type FamilyGroup, type LabeledView } from './family.ts';
 import {
   LITESTREAM_DATABASES,
   LITESTREAM_TYPES,
@@ -21,6 +15,7 @@ import {
 } from './litestream-names.ts';
 import { PROCESS, type ProcessView } from './process.ts';
 import { RESTORES } from './restores.ts';
+import { MetricsText } from './text.ts';
 import { RESULTS, type ResultView } from './results.ts';
 
 /** The version of the text format. */
@@ -39,27 +34,31 @@ export interface MetricsInput {
 }
 
 /** In parts. */
-export function writeMetrics(input: MetricsInput): Buffer[] {
-  return [
-    ...write(PROCESS, [{ labels: '' as Labels, view: input.process }]),
-    ...write(DATABASES, input.databases.map(toDatabaseView)),
-    ...write(DESTINATIONS, input.databases.flatMap(toDestinationViews(input))),
-    ...write(RESULTS, toResultViews(input)),
-    ...write(RESTORES, toRestoreViews(input)),
-    ...(input.names === 'ours' ? [] : writeLitestream(input)),
-  ];
+export function writeMetrics(input: MetricsInput): readonly Buffer[] {
+  const text = new MetricsText();
+  write(text, PROCESS, [{ labels: Buffer.alloc(0), view: input.process }]);
+  write(text, DATABASES, input.databases.map(toDatabaseView));
+  write(text, DESTINATIONS, input.databases.flatMap(toDestinationViews(input)));
+  write(text, RESULTS, toResultViews(input));
+  write(text, RESTORES, toRestoreViews(input));
+  if (input.names === 'also those of Litestream') writeLitestream(text, input);
+  return text.parts();
 }
 
-/** One buffer for each family: converting one large text takes longer. */
 function write<View>(
+  text: MetricsText,
   { families }: FamilyGroup<View>,
   views: readonly LabeledView<View>[],
-): Buffer[] {
-  return families.map((family) => Buffer.from(writeFamily(family, views)));
+): void {
+  for (const family of families) text.add(family, views);
+}
+
+function labelBytes(pairs: Readonly<Record<string, string>>): Buffer {
+  return Buffer.from(toLabels(pairs));
 }
 
 function toDatabaseView(view: DatabaseStatus): LabeledView<DatabaseStatus> {
-  return { labels: toLabels({ db: view.path }), view };
+  return { labels: labelBytes({ db: view.path }), view };
 }
 
 function toDestinationViews({
@@ -70,34 +69,32 @@ function toDestinationViews({
   const uptimeMs = now - startedAt * 1_000;
   return ({ path: db, destinations }) =>
     destinations.map((status) => ({
-      labels: toLabels({ db, destination: status.name }),
+      labels: labelBytes({ db, destination: status.name }),
       view: { status, place: placeOf(db, status.name), uptimeMs },
     }));
 }
 
 function toRestoreViews({ restores }: MetricsInput): LabeledView<StartRestore>[] {
-  return [...restores].map(([db, view]) => ({ labels: toLabels({ db }), view }));
+  return [...restores].map(([db, view]) => ({ labels: labelBytes({ db }), view }));
 }
 
 function toResultViews({ results, now }: MetricsInput): LabeledView<ResultView>[] {
   return [...results].flatMap(([db, { drills, scrubs }]) => {
     const names = new Set([...drills.keys(), ...scrubs.keys()]);
     return [...names].map((destination) => ({
-      labels: toLabels({ db, destination }),
+      labels: labelBytes({ db, destination }),
       view: { drill: drills.get(destination), scrub: scrubs.get(destination), now },
     }));
   });
 }
 
-function writeLitestream({ databases, placeOf }: MetricsInput): Buffer[] {
+function writeLitestream(text: MetricsText, { databases, placeOf }: MetricsInput): void {
   const views = databases.map((status) => ({
-    labels: toLabels({ db: status.path }),
+    labels: labelBytes({ db: status.path }),
     view: { status, databaseBytes: sizeOf(status.path) },
   }));
-  return [
-    ...write(LITESTREAM_DATABASES, views),
-    ...write(LITESTREAM_TYPES, toTypeViews(databases, placeOf)),
-  ];
+  write(text, LITESTREAM_DATABASES, views);
+  write(text, LITESTREAM_TYPES, toTypeViews(databases, placeOf));
 }
 
 function toTypeViews(
@@ -115,7 +112,7 @@ function toTypeViews(
     }
   }
   return [...types].map(([type, all]) => ({
-    labels: toLabels({ replica_type: type }),
+    labels: labelBytes({ replica_type: type }),
     view: sumOf(all),
   }));
 }
