@@ -28,10 +28,10 @@ import { ENCRYPTION } from './fields/encryption.ts';
 import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
 import { LIMITS } from './fields/limits.ts';
-import { pageSection } from './fields/page.ts';
 import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
 import { drillInterval, drillSection } from './fields/drill.ts';
 import { scrubSection } from './fields/scrub.ts';
+import { pageSection } from './fields/page.ts';
 
 /** Shorter intervals only waste processor time. */
 const INTERVAL_MS_MIN = 10;
@@ -95,11 +95,11 @@ export const TOP = z.strictObject({
         ? `must be host:port or :port, not ${JSON.stringify(addr)}`
         : undefined,
   }).optional(),
-  page: pageSection(),
   exec: text('command to run, like -exec', {
     example: 'sleep 1',
     check: problemWithCommand,
   }).optional(),
+  page: pageSection(),
   logging: z
     .strictObject({
       level: choice(
