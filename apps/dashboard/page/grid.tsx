@@ -1,7 +1,7 @@
 /** The table. Only the visible rows exist, so that 10,000 cost as little as 20. */
 
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { describeAge, describeSeconds, toClock } from '../src/words.ts';
 import { linkTo, useMedia, useNow } from './hooks.ts';
 import { serverNow, type Live } from './live.ts';
@@ -40,7 +40,9 @@ export function Grid({ rows, sorting, setSorting, live, open }: GridProps): JSX.
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(FIRST_HEIGHT_PX);
-  const [wanted, setWanted] = useState<number>();
+  /** The row that gets the focus when it exists: keys may come faster than rows are drawn. */
+  const wanted = useRef<number | undefined>(undefined);
+  const [moves, setMoves] = useState(0);
   const isNarrow = useMedia('(max-width: 760px)');
   useNow(AGES_MS);
   const rowPx = isNarrow ? NARROW_ROW_PX : ROW_PX;
@@ -51,11 +53,14 @@ export function Grid({ rows, sorting, setSorting, live, open }: GridProps): JSX.
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  useEffect(() => {
-    if (wanted === undefined) return;
-    body.current?.querySelector<HTMLElement>(`[data-index="${wanted}"] a`)?.focus();
-    setWanted(undefined);
-  }, [wanted, top]);
+  useLayoutEffect(() => {
+    if (wanted.current === undefined) return;
+    const selector = `[data-index="${wanted.current}"] a`;
+    const link = body.current?.querySelector<HTMLElement>(selector);
+    if (link === null || link === undefined) return;
+    link.focus({ preventScroll: true });
+    wanted.current = undefined;
+  }, [moves, top]);
 
   const first = Math.max(0, Math.floor(top / rowPx) - EXTRA_ROWS);
   const last = Math.min(rows.length, Math.ceil((top + height) / rowPx) + EXTRA_ROWS);
@@ -71,11 +76,13 @@ export function Grid({ rows, sorting, setSorting, live, open }: GridProps): JSX.
       element.scrollTop = at + rowPx - element.clientHeight;
     }
     setTop(element.scrollTop);
-    setWanted(next);
+    wanted.current = next;
+    setMoves((count) => count + 1);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const row = (event.target as HTMLElement).closest<HTMLElement>('[data-index]');
-    const index = Number(row?.dataset['index'] ?? Math.ceil(top / rowPx) - 1);
+    const focused = row?.dataset['index'] ?? Math.ceil(top / rowPx) - 1;
+    const index = wanted.current ?? Number(focused);
     const next: Readonly<Record<string, number>> = {
       ArrowDown: index + 1,
       ArrowUp: index - 1,

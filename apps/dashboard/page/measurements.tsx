@@ -203,7 +203,12 @@ function toOptions({ names, format, width }: PlotOptions): uPlot.Options {
     legend: { live: true },
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((each) => clock(each, false)) },
+      {
+        ...axis,
+        space: 64,
+        values: (_, ticks, __, ___, stepSeconds) =>
+          ticks.map((each) => clock(each, stepSeconds < 60)),
+      },
       { ...axis, size: 74, values: (_, ticks) => ticks.map((each) => format(each)) },
     ],
     series: [

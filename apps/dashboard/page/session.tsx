@@ -69,6 +69,8 @@ export function SignIn({ session, done }: { session: Session; done?: () => void 
   };
   return (
     <form class="row" onSubmit={submit}>
+      {/* For password managers. */}
+      <input type="text" autocomplete="username" value="sluice" readOnly hidden />
       <label class="grow">
         Token of the page
         <input

@@ -29,22 +29,31 @@ export interface Sorting {
 export function toTableRows(databases: readonly DatabaseRow[], nowMs: number): TableRow[] {
   return databases.flatMap((database) => {
     const places = database.destinations.length === 0 ? [undefined] : database.destinations;
-    return places.map((destination) => toTableRow(database, destination, nowMs));
+    const order = inOrder(database.path);
+    return places.map((destination) => toTableRow(database, destination, { order, nowMs }));
   });
+}
+
+/** Numbers get zeros in front, so that they sort as numbers. */
+function inOrder(path: string): string {
+  return path.toLowerCase().replaceAll(/\d+/g, (digits) => digits.padStart(12, '0'));
+}
+
+interface RowInput {
+  /** Of the path. */
+  readonly order: string;
+  readonly nowMs: number;
 }
 
 function toTableRow(
   database: DatabaseRow,
   destination: DestinationRow | undefined,
-  nowMs: number,
+  { order, nowMs }: RowInput,
 ): TableRow {
   const state = stateOf(database, destination, nowMs);
   const words = [database.path, destination?.name, destination?.target, state.label];
   const text = words.join(' ').toLowerCase();
-  const order = `${database.path} ${destination?.name ?? ''}`
-    .toLowerCase()
-    .replaceAll(/\d+/g, (digits) => digits.padStart(12, '0'));
-  return { database, destination, state, text, order };
+  return { database, destination, state, text, order: `${order} ${destination?.name ?? ''}` };
 }
 
 /** The state of a database at a destination, in a word or two. */

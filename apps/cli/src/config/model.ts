@@ -3,9 +3,9 @@
 import type { DatabaseOptions, LeaseSettings, RateLimits, RetentionPolicy } from '@sluice/core';
 import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
-import type { DrillSettings } from './fields/drill.ts';
 import type { HeartbeatSettings, NotifySettings } from './fields/notify.ts';
 import type { PageConfig } from './fields/page.ts';
+import type { DrillSettings } from './fields/drill.ts';
 import type { ScrubSettings } from './fields/scrub.ts';
 import type { LogLevel, LogType } from '../log.ts';
 import type { Secrets } from '../secrets.ts';

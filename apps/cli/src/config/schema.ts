@@ -30,10 +30,10 @@ import { levels } from './fields/levels.ts';
 import { leaseSection } from './fields/lease.ts';
 import { LIMITS } from './fields/limits.ts';
 import { HEARTBEAT, notify } from './fields/notify.ts';
-import { pageSection } from './fields/page.ts';
 import { RETENTION_MS_MIN, retentionField } from './fields/retention.ts';
 import { drillInterval, drillSection } from './fields/drill.ts';
 import { scrubSection } from './fields/scrub.ts';
+import { pageSection } from './fields/page.ts';
 
 /** Shorter intervals only waste processor time. */
 const INTERVAL_MS_MIN = 10;
