@@ -48,48 +48,73 @@ export function findOverlaps(all: readonly PlacedDatabase[], problems: Problems)
       `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another folder`,
     );
 
-  for (const folder of [...destinations, ...staging]) {
-    for (const file of files) {
-      const side = SUFFIXES.find((suffix) => isIn(folder, { ...file, real: file.real + suffix }));
-      if (side !== undefined) report(folder, `is the ${side} file of`, file);
+  const inFiles = new Outer(files);
+  const inStaging = new Outer(staging);
+  const inDestinations = new Outer(destinations);
+  const inLevels = new Outer(destinations, (real) =>
+    allLevelsPrefix('tree', real).replace(/\/$/, ''),
+  );
+  for (const side of SUFFIXES) {
+    const inSide = new Outer(files, (real) => real + side);
+    for (const folder of [...destinations, ...staging]) {
+      for (const file of inSide.of(folder)) report(folder, `is the ${side} file of`, file);
     }
   }
   for (const destination of destinations) {
-    for (const folder of staging) {
-      if (isIn(destination, folder)) report(destination, 'is inside the staging folder of', folder);
-      else if (isIn(folder, destination))
-        report(destination, 'contains the staging folder of', folder);
+    for (const folder of inStaging.of(destination)) {
+      report(destination, 'is inside the staging folder of', folder);
     }
-    for (const file of files)
-      if (isIn(destination, file)) report(destination, 'is the database', file);
-    for (const other of destinations) {
-      const levels = { ...other, real: allLevelsPrefix('tree', other.real).replace(/\/$/, '') };
-      if (isIn(destination, levels)) report(destination, 'is inside the levels of', other);
+    for (const file of inFiles.of(destination)) report(destination, 'is the database', file);
+    for (const other of inLevels.of(destination)) {
+      report(destination, 'is inside the levels of', other);
     }
   }
-  for (const [index, folder] of staging.entries()) {
-    for (const [other, place] of staging.entries()) {
-      if (index !== other && folder.real !== place.real && isIn(folder, place)) {
-        report(folder, 'is inside the staging folder of', place);
+  for (const folder of staging) {
+    for (const destination of inDestinations.of(folder)) {
+      if (destination.real !== folder.real) {
+        report(destination, 'contains the staging folder of', folder);
       }
     }
-    for (const file of files) {
-      if (isIn(folder, file))
-        report(folder, 'cannot be the staging folder: it is at the path of the database of', file);
-      else if (isIn(file, folder)) report(file, 'is inside the staging folder of', folder);
+    for (const place of inStaging.of(folder)) {
+      if (folder.real !== place.real) report(folder, 'is inside the staging folder of', place);
+    }
+    for (const file of inFiles.of(folder)) {
+      report(folder, 'cannot be the staging folder: it is at the path of the database of', file);
+    }
+  }
+  for (const file of files) {
+    for (const folder of inStaging.of(file)) {
+      if (file.real !== folder.real) report(file, 'is inside the staging folder of', folder);
+    }
+  }
+}
+
+/** Places by path. Thousands of databases would result in millions of pairs, so that each place is not compared with each. */
+class Outer {
+  readonly #places = new Map<string, Place[]>();
+
+  /** `pathOf`: the path of a place that counts here. Default: its own. */
+  constructor(places: readonly Place[], pathOf = (real: string): string => real) {
+    for (const place of places) {
+      const real = pathOf(place.real);
+      const known = this.#places.get(real);
+      if (known === undefined) this.#places.set(real, [place]);
+      else known.push(place);
+    }
+  }
+
+  /** The places that `inner` equals or is below. */
+  of(inner: Place): Place[] {
+    const found: Place[] = [];
+    for (let folder = inner.real; ; folder = path.dirname(folder)) {
+      found.push(...(this.#places.get(folder) ?? []));
+      if (folder === path.dirname(folder)) return found;
     }
   }
 }
 
 function toPlace(at: Path, shown: string): Place {
   return { at, shown, real: realPathOf(shown) };
-}
-
-/** Whether `inner` equals `outer` or is below it. */
-function isIn(inner: Place, outer: Place): boolean {
-  // Compares text, because thousands of databases result in millions of pairs.
-  const folder = outer.real.endsWith(path.sep) ? outer.real : outer.real + path.sep;
-  return inner.real === outer.real || inner.real.startsWith(folder);
 }
 
 /** For a missing file, resolves the links of its existing parent. */
