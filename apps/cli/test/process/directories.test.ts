@@ -217,10 +217,16 @@ test('a database that was unregistered does not come back with the next look', a
   const replicator = start();
   await expect.poll(listed, WAIT).toEqual(['a.db', 'b.db']);
   expect((await sluice('unregister', file('a.db'))).code).toBe(0);
-  addRows(file('c.db'), 1);
-  await expect.poll(listed, WAIT).toEqual(['b.db', 'c.db']);
+  const others = ['b.db'];
+  for (const name of ['c.db', 'd.db', 'e.db']) {
+    addRows(file(name), 1);
+    others.push(name);
+    await expect.poll(listed, WAIT).toEqual(others);
+  }
+  // These looks have seen a.db, too.
+  expect((await sluice('list')).stdout).not.toContain(file('a.db'));
   expect((await sluice('register', file('a.db'))).code).toBe(0);
-  await expect.poll(listed, WAIT).toEqual(['a.db', 'b.db', 'c.db']);
+  await expect.poll(listed, WAIT).toEqual(['a.db', ...others]);
   await end(replicator);
 });
 

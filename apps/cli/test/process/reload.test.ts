@@ -113,6 +113,10 @@ test('two databases may exchange their destinations, and are never mixed', async
   await sluice('sync', '-wait');
   configure([line('a', 'two'), line('b', 'one')]);
   expect((await reload()).changed).toEqual([database('a'), database('b')]);
+  const list = await sluice('list', '-json');
+  expect(parseOutput('list', list.stdout)).toMatchObject({
+    databases: [{ status: 'replicating' }, { status: 'replicating' }],
+  });
   addRows(database('a'), 1);
   await sluice('sync', '-wait', '-timeout', '5s');
   replicator.kill('SIGTERM');
