@@ -1,7 +1,7 @@
 /**
  * One metric: its name, its help, and how its value is read from a view (a database, a destination, …). The text is
  * written here rather than with prom-client, which needs two objects and a hash for each value: with 5,000 databases
- * that takes more than a second for each scrape (ADR 44).
+ * that takes more than a second for each scrape (ADR 47).
  */
 
 /** Labels in the text format, without braces: `code="X"`. */
