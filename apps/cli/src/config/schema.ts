@@ -89,14 +89,17 @@ const list = (help: string): ConfigField<readonly unknown[]> =>
 
 export const TOP = z.strictObject({
   dbs: list('the databases').optional(),
-  addr: text('address of /metrics, /status, /readyz and /healthz; ":9090" means 127.0.0.1:9090', {
-    example: ':9091',
-    defaultText: 'off',
-    check: (addr) =>
-      parseAddress(addr) === undefined
-        ? `must be host:port or :port, not ${JSON.stringify(addr)}`
-        : undefined,
-  }).optional(),
+  addr: text(
+    'address of the page, /metrics, /status, /readyz and /healthz; ":9090" means 127.0.0.1:9090',
+    {
+      example: ':9091',
+      defaultText: 'off',
+      check: (addr) =>
+        parseAddress(addr) === undefined
+          ? `must be host:port or :port, not ${JSON.stringify(addr)}`
+          : undefined,
+    },
+  ).optional(),
   metrics: z
     .strictObject({
       'litestream-names': boolean('also give the metrics that Litestream has under its names', {

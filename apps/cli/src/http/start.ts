@@ -63,6 +63,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
   const mounts = page === undefined ? [] : [page.handle];
   try {
     const server = await serveHTTP({ addr, routes, mounts, logger });
+    if (page !== undefined) logger.info(`page at http://${server.address}/`);
     return {
       ...server,
       close: async () => {
