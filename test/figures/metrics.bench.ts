@@ -119,7 +119,7 @@ const { ms, cpuMs, bytes, series } = await inFolder(async (folder) => {
       configFile: undefined,
       secrets: new Secrets(),
       config: { ...config, databases },
-      replicator: { status },
+      status,
       results,
       restores: new Map(),
       connections,

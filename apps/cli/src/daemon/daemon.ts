@@ -44,6 +44,7 @@ import { restoreMissing, type StartRestore } from './restore-missing.ts';
 import { isOpenAtStart, Running } from './running.ts';
 import { hangupOf, Stop } from './stop.ts';
 import { toReplicated } from './targets.ts';
+import { Unfollowed } from './unfollowed.ts';
 
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
@@ -123,14 +124,16 @@ async function replicateUntilEnd(
   let child: RunningChild | undefined;
   let watch: HealthWatch | undefined;
   try {
-    const status = (): readonly DatabaseStatus[] => replicator.status();
+    const unfollowed = new Unfollowed();
+    const status = (): readonly DatabaseStatus[] =>
+      unfollowed.complete(replicator.status(), databases.all);
     notifier = notifyServiceManager({ shell, status, stop: stop.signal, logger });
     const results = new LastResultsReader(() => databases.replicated, logger);
     const { addr } = config;
     if (addr !== undefined) {
       const { startHTTP } = await import('../http/start.ts'); // loaded only if needed
       http = await startHTTP({
-        ...{ addr, config, replicator, results, restores, connections, info, logger },
+        ...{ addr, config, status, results, restores, connections, info, logger },
         databases: () => databases.replicated,
         configFile: options.configFile,
         secrets: shell.secrets,
@@ -143,7 +146,7 @@ async function replicateUntilEnd(
       child = await startChild(command, environment);
     }
     if (mode !== 'once' && interrupted === 0) {
-      watch = await watchHealth(options, replicator, results);
+      watch = await watchHealth(options, status, results);
       await running.background.start();
     }
     const ended =
@@ -205,12 +208,11 @@ async function finish(
 
 async function watchHealth(
   { config: { heartbeat, notify = [] }, logger, shell: { secrets } }: DaemonOptions,
-  replicator: Replicator,
+  status: () => readonly DatabaseStatus[],
   results: LastResultsReader,
 ): Promise<HealthWatch | undefined> {
   if (heartbeat === undefined && notify.length === 0) return undefined;
   const { HealthWatch } = await import('../notifying/watch-health.ts'); // loaded only if needed
-  const health = async (): Promise<DatabaseStatus[]> =>
-    withDrills(replicator.status(), await results.read());
+  const health = async (): Promise<DatabaseStatus[]> => withDrills(status(), await results.read());
   return new HealthWatch({ heartbeat, notify, health, logger, secrets });
 }

@@ -1,6 +1,6 @@
 /** Starts the HTTP server of a replicator. Loaded only if `addr` is configured. */
 
-import type { Replicator } from '@sluice/core';
+import type { DatabaseStatus } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { pricesOf } from '../costing/prices.ts';
@@ -19,7 +19,8 @@ export interface HTTPInput {
   readonly config: Config;
   /** Those that are replicated now. */
   readonly databases: () => readonly DatabaseConfig[];
-  readonly replicator: Pick<Replicator, 'status'>;
+  /** Of all databases that should be replicated. */
+  readonly status: () => readonly DatabaseStatus[];
   readonly results: Pick<LastResultsReader, 'read'>;
   readonly restores: MetricsInput['restores'];
   readonly connections: Pick<Destinations, 'callsOf'>;
@@ -32,7 +33,7 @@ export interface HTTPInput {
 }
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
-  const { addr, config, replicator, results, restores, connections, info, logger } = input;
+  const { addr, config, status, results, restores, connections, info, logger } = input;
   const places = new WeakMap<DatabaseConfig, Places>();
   const placesOf = (database: DatabaseConfig): Places => {
     const known = places.get(database) ?? toPlaces(database, connections);
@@ -40,7 +41,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
     return known;
   };
   const routes = createRoutes({
-    status: () => replicator.status(),
+    status,
     readResults: () => results.read(),
     metrics: (databases, last) => {
       const configured = new Map(input.databases().map((each) => [each.options.path, each]));
@@ -59,7 +60,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
       return { code: 200, type: CONTENT_TYPE, body };
     },
   });
-  const page = createPage({ ...input, status: () => replicator.status() });
+  const page = createPage(input);
   const mounts = page === undefined ? [] : [page.handle];
   try {
     const server = await serveHTTP({ addr, routes, mounts, logger });
