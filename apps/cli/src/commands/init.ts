@@ -112,11 +112,18 @@ async function render(
   const database = path.resolve(given);
   const read = await readCommandLine(database, urls, { environment, secrets });
   const destinations = read.databases.flatMap((each) => each.destinations);
-  const configText = renderConfiguration(database, urls);
+  const isFolder = fs.statSync(database, { throwIfNoEntry: false })?.isDirectory() === true;
+  const configText = renderConfiguration(database, urls, isFolder ? 'folder' : 'database');
   const chosen = Object.entries(KINDS).filter(([kind]) => kinds.includes(kind) || args.has(kind));
   const file = { file: config, text: configText, mode: PRIVATE };
   if (chosen.length === 0) return { files: [file], missing: [] };
-  const deployment = await deploymentOf({ database, config, configText, destinations }, args);
+  if (isFolder && chosen.some(([kind]) => kind === 'k8s')) {
+    const why = 'a pod restores one database before it starts, but this is a folder';
+    throw usageError(args.command, `-k8s: ${why}; name a database`);
+  }
+  const data = isFolder ? database : path.dirname(database);
+  const known = { database, config, configText, destinations, data };
+  const deployment = await deploymentOf(known, args);
   const others = chosen.map(([, { file, render, mode }]) => ({
     file: path.join(path.dirname(config), file),
     text: render(deployment),
@@ -132,15 +139,17 @@ interface Known {
   readonly config: string;
   readonly configText: string;
   readonly destinations: readonly DestinationConfig[];
+  /** The folder of the databases. */
+  readonly data: string;
 }
 
 async function deploymentOf(
-  { destinations, ...known }: Known,
+  { destinations, data, ...known }: Known,
   args: Arguments,
 ): Promise<Deployment> {
   return {
     ...known,
-    folders: foldersOf(known.database, destinations),
+    folders: foldersOf(data, destinations),
     credentials: credentialsOf(destinations),
     account: accountFor(known.database, args),
     image: args.text('image') ?? `sluice:${await readVersion()}`,

@@ -2,7 +2,14 @@
 
 import { SCHEMA_URL } from '../config/schema-url.ts';
 
-export function renderConfiguration(database: string, urls: readonly string[]): string {
+/** What is replicated: one database, or each one of a folder. */
+export type Subject = 'database' | 'folder';
+
+export function renderConfiguration(
+  database: string,
+  urls: readonly string[],
+  subject: Subject,
+): string {
   return `# yaml-language-server: $schema=${SCHEMA_URL}
 # Every commit of the databases below is sent to each of their destinations. docs/configuration.md has all keys.
 # Check this file with "sluice config check", and the destinations with "sluice check".
@@ -28,15 +35,26 @@ export function renderConfiguration(database: string, urls: readonly string[]): 
 #   every: 24h
 
 dbs:
-  - path: ${quote(database)}
-    # If the database is missing when Sluice starts, and there is a backup, restore it first.
-    # restore-if-db-not-exists: true
+${SUBJECTS[subject](quote(database))}\
     replicas:
 ${urls.map((url) => `      - url: ${quote(url)}\n`).join('')}\
       # Each further destination is independent of the others.
       # - url: s3://my-bucket/app.db?region=eu-west-1
 `;
 }
+
+const SUBJECTS: Readonly<Record<Subject, (place: string) => string>> = {
+  database: (place) => `  - path: ${place}
+    # If the database is missing when Sluice starts, and there is a backup, restore it first.
+    # restore-if-db-not-exists: true
+`,
+  folder: (place) => `  - dir: ${place}
+    # Each database goes to a folder of its own at the destinations. New ones are found by themselves.
+    pattern: '*.db'
+    # Also in folders below.
+    # recursive: true
+`,
+};
 
 /** A YAML string in which "$" does not start a variable. */
 function quote(text: string): string {

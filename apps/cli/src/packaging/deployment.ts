@@ -45,10 +45,10 @@ export function credentialsOf(destinations: readonly DestinationConfig[]): strin
   return [...new Set(destinations.flatMap(({ type }) => CREDENTIALS[type] ?? []))];
 }
 
-/** The folder of the database, and of each destination that is a folder. */
-export function foldersOf(database: string, destinations: readonly DestinationConfig[]): string[] {
+/** The folder of the databases, and that of each destination that is a folder. */
+export function foldersOf(data: string, destinations: readonly DestinationConfig[]): string[] {
   const local = destinations.filter(({ type }) => type === 'file').map((each) => each.path);
-  return [...new Set([path.dirname(database), ...local.map(parentOf)])];
+  return [...new Set([data, ...local.map(parentOf)])];
 }
 
 /** Sluice creates the folder of a destination, so its parent is needed. The root is never mounted. */

@@ -62,7 +62,7 @@ export const WATCH: Flag = {
 
 export const INIT: Command = {
   name: 'init',
-  usage: 'init [flags] [DB URL [URL…]]',
+  usage: 'init [flags] [DB|FOLDER URL [URL…]]',
   help: 'write a first configuration, and files for systemd or containers; without arguments it asks on a terminal',
   knownBy: 'ours',
   support: WORKS,

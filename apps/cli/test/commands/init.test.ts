@@ -7,6 +7,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { renderUnit } from '../../src/packaging/systemd.ts';
 import { ask } from '../../src/packaging/questions.ts';
+import { addRows } from '../support/database.ts';
 import { CLI } from '../support/process.ts';
 import { Capture, sluice } from '../support/shell.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -48,6 +49,25 @@ test('a dollar sign in a URL is not a variable, and only the owner can read the 
   expect(read).toMatchObject({ notes: [], problems: [] });
   expect(fs.readFileSync(file, 'utf8')).toContain('pa$$word');
   expect(fs.statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test('a folder is a directory of databases', async () => {
+  const folder = temporaryFolder();
+  addRows(path.join(folder, 'tenant.db'), 1);
+  const { file, read } = await init(['-systemd', folder, 's3://bucket/tenants']);
+  expect(read).toMatchObject({
+    notes: [],
+    databases: [
+      {
+        path: path.join(folder, 'tenant.db'),
+        destinations: [{ target: 's3://bucket/tenants/tenant.db' }],
+      },
+    ],
+  });
+  const unit = fs.readFileSync(path.join(path.dirname(file), 'sluice.service'), 'utf8');
+  expect(unit).toContain(`ReadWritePaths=${folder}\n`);
+  const { code, stderr } = await sluice(['init', '-force', '-k8s', '-o', file, folder, 's3://b/a']);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('-k8s: a pod restores one database')]);
 });
 
 test('a file that exists is not replaced', async () => {
