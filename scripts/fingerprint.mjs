@@ -23,7 +23,14 @@ export function sourcePrint(root) {
   const hash = createHash('sha256');
   for (const file of ['tsconfig.base.json', 'turbo.json']) addTo(hash, path.join(root, file));
   for (const folder of workspaces(root)) {
-    for (const part of ['src', 'assembly', 'page', 'package.json', 'tsconfig.json']) {
+    for (const part of [
+      'src',
+      'assembly',
+      'page',
+      'vite.config.ts',
+      'package.json',
+      'tsconfig.json',
+    ]) {
       addTo(hash, path.join(root, folder, part));
     }
   }

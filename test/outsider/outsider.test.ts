@@ -133,6 +133,9 @@ test('a third-party backend, loaded from the folder of the configuration, replic
   for (const folder of [PROJECT, CLI]) {
     expect(fs.existsSync(path.join(folder, 'node_modules', '@sluice', 'core'))).toBe(true);
   }
+  // The page is built into its package.
+  const page = path.join(CLI, 'node_modules', '@sluice', 'dashboard', 'dist', 'page');
+  expect(fs.readFileSync(path.join(page, 'index.html'), 'utf8')).toMatch(/src="\.\/page\/index-/);
 });
 
 test('the configuration of a third-party backend is checked like ours', () => {
