@@ -327,7 +327,7 @@ test.each([
   expect(stderr).not.toContain('begins'); // nothing was started
 });
 
-test('with addr, metrics and health are served during replication', async () => {
+test('with addr, metrics, health and the page are served during replication', async () => {
   const { folder, database, backup } = scene(5);
   const config = writeFile(
     folder,
@@ -340,6 +340,11 @@ test('with addr, metrics and health are served during replication', async () => 
   const scrape = async (): Promise<string> => await (await fetch(`${origin}/metrics`)).text();
   await expect.poll(scrape, { timeout: 60_000 }).toContain(txid);
   expect((await fetch(`${origin}/status`)).status).toBe(200);
+  const page = await fetch(`${origin}/`);
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(await page.text()).toContain('<title>');
+  const rows = async (): Promise<string> => await (await fetch(`${origin}/api/status`)).text();
+  await expect.poll(rows, { timeout: 60_000 }).toContain(database);
   sluice.kill('SIGTERM');
   expect((await sluice.ended()).code).toBe(0);
 });

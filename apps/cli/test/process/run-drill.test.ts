@@ -63,7 +63,7 @@ test('a configuration that has changed since the start is an error that says so'
   await expect(moved).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringMatching(
-      /sluice\.yml has changed and no longer has this destination \(file:\/\/\/elsewhere\): restart/,
+      /sluice\.yml has changed and no longer has this destination \(file:\/\/\/elsewhere\): run "sluice reload"/,
     ) as string,
   });
   const config = { ...order.config, file: path.join(order.folder, 'none.yml') };
