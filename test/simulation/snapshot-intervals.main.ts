@@ -29,7 +29,8 @@ export interface Found {
 }
 
 const HOUR_MS = 3_600_000;
-const RUN_MS = 48 * HOUR_MS;
+/** Two days, and time for what is due at their end. */
+const RUN_MS = 49 * HOUR_MS;
 /** An hour is not a multiple of it, so no snapshot is due just when a commit is made. */
 const COMMIT_EVERY_MS = 11 * 60_000;
 /** Time to stage and send a commit. */

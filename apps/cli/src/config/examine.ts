@@ -1,7 +1,7 @@
 /** What is in a file of a directory, by its first bytes. */
 
 import fs from 'node:fs/promises';
-import { refuseWarmCopy } from '@sluice/core';
+import { readFullySync, refuseWarmCopy } from '@sluice/core';
 import { isError, messageOf } from '@sluice/core/backend';
 
 export type Examined = 'database' | 'empty' | { readonly why: string };
@@ -21,7 +21,7 @@ async function examine(file: string): Promise<Examined> {
     const handle = await fs.open(file, 'r');
     try {
       const head = Buffer.alloc(MAGIC.length);
-      const { bytesRead } = await handle.read(head, 0, head.length, 0);
+      const bytesRead = readFullySync(handle.fd, head, 0);
       if (bytesRead === 0) return 'empty';
       if (bytesRead < head.length || !head.equals(MAGIC)) {
         return { why: 'it is not a SQLite database, or is encrypted' };

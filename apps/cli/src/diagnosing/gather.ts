@@ -3,7 +3,7 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { completeOptions, messageOf } from '@sluice/core';
+import { completeOptions, messageOf, readFullySync } from '@sluice/core';
 import type { DatabaseConfig } from '../config/model.ts';
 import type { Environment } from '../shell.ts';
 import { VARIABLES } from '../surface/environment.ts';
@@ -84,10 +84,8 @@ export async function lastLines(file: string): Promise<object> {
     try {
       const { size } = await handle.stat();
       const start = Math.max(0, size - LOG_BYTES_MAX);
-      const { buffer, bytesRead } = await handle.read({
-        buffer: Buffer.alloc(size - start),
-        position: start,
-      });
+      const buffer = Buffer.alloc(size - start);
+      const bytesRead = readFullySync(handle.fd, buffer, start);
       const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
       return { file, lines: lines.filter((line) => line !== '').slice(-LOG_LINES_MAX) };
     } finally {
