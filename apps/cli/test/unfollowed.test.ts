@@ -4,7 +4,7 @@ import { ReplicationError } from '@sluice/core/backend';
 import type { Member } from '../src/daemon/database-set.ts';
 import { Unfollowed } from '../src/daemon/unfollowed.ts';
 
-const NOW = Date.parse('2026-11-30T12:00:00Z');
+const NOW = 1_000_000;
 
 function member(given: Partial<Member>): Member {
   const destinations = [{ name: 'near', type: 'file', target: 'file:///backup' }];

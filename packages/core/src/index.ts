@@ -34,7 +34,7 @@ export { parseTimeOfDay } from './replicate/levels/snapshot-time.ts';
 export { loggerFor, serving } from './replicate/logging.ts';
 export type { ReplicaTarget } from './replicate/status/status.ts';
 export { lastSentTo } from './replicate/record.ts';
-export { resetStaging, type ResetInput, type ResetReport } from './replicate/reset.ts';
+export { resetStaging, type ResetInput, type ResetReport } from './database/staging/reset.ts';
 export { reseedAtStart, type Reseed, type StoppedReseed } from './replicate/reseed.ts';
 export { recordOrigin, type RestoredBackup } from './replicate/ownership/origin.ts';
 export type { LeaseSettings } from './replicate/ownership/lease.ts';

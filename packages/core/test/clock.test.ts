@@ -20,6 +20,13 @@ const WALL_TIMES: ReadonlySet<string> = new Set([
   'packages/gcs/src/upload.ts',
   // Whether a file is old: the times of files of this machine are of its wall clock.
   'packages/file/src/files.ts',
+  // Of metrics and rows of the page: the age of times that a status or a drill has written.
+  'apps/cli/src/http/start.ts',
+  'apps/dashboard/src/feed.ts',
+  // When something was measured, for the plots of the page.
+  'apps/cli/src/page/create-page.ts',
+  // Until when a session is valid: written in its cookie.
+  'apps/dashboard/src/access.ts',
   // Of cases of the kit that compare a server's time with ours.
   'packages/backend-test-kit/src/cases/list.ts',
 ]);

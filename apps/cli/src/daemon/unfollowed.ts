@@ -10,14 +10,14 @@ import type { Member } from './database-set.ts';
 const NO_WRITER = { pid: process.pid, host: '', boot: '', monotonicMs: 0, heartbeatMs: 0 };
 
 export class Unfollowed {
-  /** When a member was first seen in its state, in ms since 1970. */
+  /** When a member was first seen in its state, by the monotonic clock. */
   readonly #since = new WeakMap<Member, { readonly state: Member['state']; readonly at: number }>();
 
   /** The status of the replicator, and of each member that is not in it. */
   complete(
     status: readonly DatabaseStatus[],
     members: readonly Member[],
-    now: number = Date.now(),
+    now: number = performance.now(),
   ): readonly DatabaseStatus[] {
     const known = new Set(status.map(({ path }) => path));
     const others = members.filter(({ config }) => !known.has(config.options.path));
@@ -32,8 +32,9 @@ export class Unfollowed {
     const why = describe(member);
     // A database that is about to be opened is not a problem yet.
     const isFine = state === 'starting' && ms <= maxLagMs;
-    const at = new Date(now).toISOString();
-    const since = new Date(now - ms).toISOString();
+    const wall = new Date();
+    const at = wall.toISOString();
+    const since = new Date(wall.getTime() - ms).toISOString();
     const found = error && { code: error.code, message: error.message, at, since };
     return {
       ...{ path, at, pid: process.pid, writer: NO_WRITER, marks: undefined, txid: undefined },

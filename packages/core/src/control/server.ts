@@ -25,6 +25,7 @@ const REQUEST_MS_MAX = 10_000;
 /** Time for the last answers when the server is closed. */
 const CLOSE_MS_MAX = 1_000;
 
+/** A control socket that listens, and answers each request with one of its commands. */
 export class ControlServer {
   readonly #socket: string;
   readonly #inode: number;

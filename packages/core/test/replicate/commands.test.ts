@@ -12,7 +12,7 @@ import {
   type ReplicatedDatabase,
   type Replicator,
 } from '../../src/replicate/replicate.ts';
-import { resetStaging } from '../../src/replicate/reset.ts';
+import { resetStaging } from '../../src/database/staging/reset.ts';
 import { listAll } from '../../src/restore/plan/listing.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { temporaryFolder } from '../restore/temporary.ts';

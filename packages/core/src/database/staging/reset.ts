@@ -4,9 +4,9 @@
  */
 
 import path from 'node:path';
-import { systemClock } from '../clock.ts';
-import { OwnerLock } from '../database/staging/owner-lock.ts';
-import { type FileSystem, systemFiles } from '../file-system.ts';
+import { systemClock } from '../../clock.ts';
+import { OwnerLock } from './owner-lock.ts';
+import { type FileSystem, systemFiles } from '../../file-system.ts';
 
 /** In this order: without its position, nothing else of a folder is believed. */
 const FORGOTTEN = ['position', 'imaging', 'checksums', 'ltx'] as const;
