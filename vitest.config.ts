@@ -6,7 +6,7 @@
  *   interop      other programs: Litestream, systemd, Helm, shells (scripts/tools.mjs installs them)
  *   recovery     processes killed at random moments; after the rest, because some of them measure time
  *   outsider     the packages as npm packs them, installed; in CI only, since it takes minutes
- * `npm test` runs all others. Where a server or a rival is absent, its tests are skipped with the
+ * `npm test` runs the first three, SLUICE_REQUIRE=all all. Where a server or a rival is absent, its tests are skipped with the
  * reason; under SLUICE_REQUIRE=all, as in CI, they fail (test/support/require.ts).
  */
 

@@ -8,8 +8,10 @@ import { ROOT, setUp, SetUpError } from './set-up.mjs';
 export const CLI = path.join(ROOT, 'apps', 'cli', 'dist', 'main.js');
 const DEMO = path.join(ROOT, 'test', 'demo', 'main.ts');
 const VITEST = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-/** Default projects of `npm test`: all except the figures, which need an idle machine. */
-const TEST_PROJECTS = ['unit', 'conformance', 'system', 'interop', 'recovery'];
+/** Projects of `npm test`. */
+const TEST_PROJECTS = ['unit', 'conformance', 'system'];
+/** Also with SLUICE_REQUIRE=all, or if tests are named: other programs, and killed processes. They take as long again. */
+const LONG_PROJECTS = ['interop', 'recovery'];
 
 export async function main([verb, ...rest]) {
   const args = rest[0] === '--' ? rest.slice(1) : rest;
@@ -37,7 +39,9 @@ export async function main([verb, ...rest]) {
 
 function withProjects(args) {
   if (args.some((arg) => arg === '--project' || arg.startsWith('--project='))) return args;
-  return [...TEST_PROJECTS.map((name) => `--project=${name}`), ...args];
+  const isAll = process.env.SLUICE_REQUIRE === 'all' || args.some((arg) => !arg.startsWith('-'));
+  const projects = isAll ? [...TEST_PROJECTS, ...LONG_PROJECTS] : TEST_PROJECTS;
+  return [...projects.map((name) => `--project=${name}`), ...args];
 }
 
 /** Runs a script with the installed Node. Exits with its exit code. */
