@@ -23,7 +23,7 @@ import type { OpenDatabase } from './opening.ts';
 import { closeLikeApplication } from './sqlite/connections.ts';
 
 /** A larger database stays open: if continuity cannot be proved later, all of it must be read. */
-const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
+export const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
 
 /** How the files of a database looked when it was closed. */
 export interface IdleFiles {
@@ -137,7 +137,7 @@ export function readIdleFiles(
 ): IdleFiles | undefined {
   const { path, wal, follower } = database;
   const stamp = readStamp(path);
-  if (stamp === undefined || stamp.sizeBytes > IDLE_BYTES_MAX) return undefined;
+  if (stamp === undefined) return undefined;
   const header = wal.readHeader();
   const { place } = follower;
   const frame = isSameLog(header, place.header) ? place.frame : 0;

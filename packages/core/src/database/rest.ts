@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import { isSamePosition } from './continuity/position.ts';
 import type { CurrentPosition } from './current-position.ts';
 import type { Cutter } from './cut/cutter.ts';
-import { type IdleFiles, readIdleFiles } from './idle-database.ts';
+import { IDLE_BYTES_MAX, type IdleFiles, readIdleFiles } from './idle-database.ts';
 import type { Tick } from './follow.ts';
 import type { OpenDatabases } from './open-databases.ts';
 import type { OpenDatabase } from './opening.ts';
@@ -59,13 +59,14 @@ export class Rest {
 
   /** Call after each look. */
   observe(look: 'active' | 'idle'): void {
-    const { clock, onIdle, openDatabases, options } = this.#context;
+    const { clock, database, onIdle, openDatabases, options } = this.#context;
     const now = clock.monotonic();
     if (this.#use === 'opening' && this.#host.mayRest) this.#use = 'unused';
     else if (this.#use === 'unused' && look === 'active') this.#use = 'used';
     const use = this.#use === 'opening' ? 'used' : this.#use;
     const idleMs = openDatabases.idleCloseMs(options.idleCloseMs, use);
-    const isDue = idleMs > 0 && now - this.#activeAt >= idleMs;
+    const isLate = idleMs > 0 && now - this.#activeAt >= idleMs;
+    const isDue = isLate && database.connections.fileSizeBytes() <= IDLE_BYTES_MAX;
     if (look === 'active' || isDue || !this.#host.mayRest) this.#activeAt = now;
     if (look === 'idle' && isDue) onIdle();
   }

@@ -2,7 +2,7 @@
 
 import type { BeginOrder } from '../database/engine.ts';
 import { formatTXID, highestOf, toTXID } from '../ltx/txid.ts';
-import type { EngineEvent } from '../database/events.ts';
+import type { EngineEvent, OpenedEvent } from '../database/events.ts';
 import type { Chain, SentRecord } from './destination/admission.ts';
 
 export interface KnownDestination {
@@ -23,6 +23,8 @@ export function toKnown({
 }
 
 export interface BeginningInput {
+  /** 'idle': it goes on, because the database was closed only while it was idle. */
+  readonly after: OpenedEvent['after'];
   /** The TXID up to which the WAL proves continuity; undefined if `why` applies. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
@@ -51,6 +53,8 @@ export function decideBeginning(input: BeginningInput): BeginOrder {
     const mode = mayContinueFromChecksums(input, floor) ? 'changes' : 'image';
     return { mode, floor, why: input.why ?? 'continuity could not be proved' };
   }
+  // Only a start decides about what destinations have: while it runs, each uploader does.
+  if (input.after === 'idle') return { mode: 'resume', floor, why: '' };
   if (sent > proved) {
     const why =
       `TXID ${formatTXID(toTXID(sent))} was sent, but the staging folder has only TXID ` +
@@ -72,10 +76,12 @@ export function decideBeginning(input: BeginningInput): BeginOrder {
  * have a history that the next increment continues; the others get it, or a snapshot, once they are listed.
  */
 function mayContinueFromChecksums(
-  { checksummed, destinations }: BeginningInput,
+  { after, checksummed, destinations, lastTXID }: BeginningInput,
   floor: bigint,
 ): boolean {
-  if (checksummed === undefined || checksummed !== floor) return false;
+  if (checksummed === undefined) return false;
+  if (after === 'idle') return checksummed === lastTXID;
+  if (checksummed !== floor) return false;
   const isTaken = destinations.some(
     ({ chain, highest }) => chain === 'foreign' && highest >= checksummed,
   );

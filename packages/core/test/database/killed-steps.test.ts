@@ -59,7 +59,8 @@ function beginningOf({ opened }: Death): string {
   const sent = staged.at(-2)?.file.maxTXID ?? 0n;
   const destination = { name: 'a', chain: 'ours', highest: sent } as const;
   const destinations = [destination] as never;
-  return decideBeginning({ proved, why, checksummed, lastTXID, records: [], destinations }).mode;
+  const found = { after: 'start', proved, why, checksummed, lastTXID, records: [] } as const;
+  return decideBeginning({ ...found, destinations }).mode;
 }
 
 /** Every step of a cut, in order. */

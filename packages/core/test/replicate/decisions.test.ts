@@ -138,7 +138,8 @@ describe('replication resumes only if continuity is proved', () => {
     chain,
     highest,
   });
-  const input = { proved: 5n, why: undefined, checksummed: undefined, lastTXID: 5n, records: [] };
+  const known = { proved: 5n, why: undefined, checksummed: undefined, lastTXID: 5n, records: [] };
+  const input = { ...known, after: 'start' } as const;
 
   test('resumes if continuity is proved and every destination is ours', () => {
     const order = decideBeginning({ ...input, destinations: [at('ours', 5n), at('ours', 3n)] });
@@ -152,6 +153,14 @@ describe('replication resumes only if continuity is proved', () => {
   test('an image if another writer has continued', () => {
     const order = decideBeginning({ ...input, destinations: [at('foreign', 6n), at('ours', 5n)] });
     expect(order).toMatchObject({ mode: 'image', floor: 6n });
+  });
+  test('a database that was idle goes on, whatever another writer has sent', () => {
+    const idle = { ...input, after: 'idle', destinations: [at('foreign', 9n)] } as const;
+    expect(decideBeginning(idle)).toMatchObject({ mode: 'resume' });
+    const unproved = { ...idle, proved: undefined, why: 'lost', checksummed: 5n };
+    expect(decideBeginning(unproved)).toMatchObject({ mode: 'changes' });
+    expect(decideBeginning({ ...unproved, checksummed: undefined }).mode).toBe('image');
+    expect(decideBeginning({ ...unproved, lastTXID: 6n }).mode).toBe('image');
   });
   test('an image if more was sent than the staging folder contains', () => {
     const records = [{ txid: 4n }, { txid: 8n }];
