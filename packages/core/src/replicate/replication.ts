@@ -342,7 +342,7 @@ export class Replication {
       this.#images.requestDropped();
       this.#staged.reset(event.staged);
       this.#head = this.#staged.backlog.newest?.txid ?? 0n;
-    }
+    } else this.#health.confirmStaged();
     this.#opened = event; // the backlog is known from here on
     for (const uploader of this.#uploaders) uploader.wake();
     await waitForListings({

@@ -165,13 +165,14 @@ test.each(['no file', 'empty'] satisfies Absence[])(
   },
 );
 
+const activity = {
+  ...{ stalledMs: 0, failingMs: 0, snapshotStalledMs: 0, snapshotFailingMs: 0 },
+  error: undefined,
+};
+
 test('a database that has appeared is looked at since it was last missing, however late that is known', () => {
   let now = 1_000;
   const clock = { now: () => now, monotonic: () => now };
-  const activity = {
-    ...{ stalledMs: 0, failingMs: 0, snapshotStalledMs: 0, snapshotFailingMs: 0 },
-    error: undefined,
-  };
   const health = new DatabaseHealth({
     ...{ maxLagMs: 60_000, monitorIntervalMs: 1_000, clock, backlog: new Backlog() },
     head: () => 0n,
@@ -189,6 +190,33 @@ test('a database that has appeared is looked at since it was last missing, howev
     stagedAgeMs: 4_000,
     destinations: [{ confirmedAgeMs: 4_000 }],
   });
+});
+
+test('what a destination had while the database was idle counts, although an image leaves a gap', () => {
+  let now = 1_000;
+  const clock = { now: () => now, monotonic: () => now };
+  const backlog = new Backlog();
+  backlog.add(staged(2n, 1_000, 1_000));
+  let head = 2n;
+  const health = new DatabaseHealth({
+    ...{ maxLagMs: 60_000, monitorIntervalMs: 1_000, clock, backlog, head: () => head },
+    uploaders: () => [
+      { name: 's3', replicatedTXID: 2n, activity },
+      { name: 'behind', replicatedTXID: 1n, activity },
+    ],
+    freeingSince: () => undefined,
+    stateFileWrittenAt: () => now,
+    failure: () => undefined,
+  });
+  now = 9_000;
+  health.gauges.set('stagedTXID', 2);
+  health.gauges.set('stagedAsOf', 8_000); // its files were compared last
+  health.confirmStaged();
+  backlog.add(staged(4n, 8_500, 8_900));
+  head = 4n;
+  const [s3, behind] = health.facts().destinations;
+  expect(s3?.confirmedAgeMs).toBe(1_000);
+  expect(behind?.confirmedAgeMs).toBeGreaterThan(1_000);
 });
 
 describe('the age of a staged file that was found when the database was opened', () => {

@@ -87,6 +87,17 @@ export class DatabaseHealth {
     this.gauges.raise('stagedAsOf', at);
   }
 
+  /**
+   * The database was closed while it was idle, and nothing has been staged since it was opened again: a destination that
+   * has the newest file has everything until its files changed.
+   */
+  confirmStaged(): void {
+    const { backlog, head, uploaders } = this.#context;
+    const gauges = this.gauges.read();
+    const source = { head: head(), backlog, gauges };
+    this.#confirmations.confirmUntil(uploaders(), source, gauges.stagedAsOf);
+  }
+
   /** Updates the confirmation of a destination. Call it before the files that it has are freed. */
   confirmed(destination: ConfirmedDestination): void {
     this.#confirmations.update(destination, this.#context.backlog);
