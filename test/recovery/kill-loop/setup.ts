@@ -102,8 +102,10 @@ export class Setup {
       syncIntervalMs: random.pick([50, 200, 1_000]),
       snapshotIntervalMs: random.pick([1_000, DAY_MS]),
       // A database that is closed hides some planted errors.
-      idleCloseMs: options.src === undefined ? random.pick([50, 300_000]) : 300_000,
-      checkpointIntervalMs: random.pick([100, 60_000]),
+      ...(options.src === undefined && {
+        idleCloseMs: random.pick([50, 300_000]),
+        checkpointIntervalMs: random.pick([100, 60_000]),
+      }),
       stagingMaxBytes: random.pick([400_000, 1_000_000_000]),
       minCheckpointPageCount: random.pick([50, 1_000]),
       pageEncoding: random.pick(['block', 'frame']),
