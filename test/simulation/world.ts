@@ -140,7 +140,7 @@ export class World {
 
   /** Adds a line to the trace. */
   note(what: string): void {
-    const line = `${this.#stamp()} ${what.replaceAll(`${this.#folder}/`, '')}`;
+    const line = `${this.#stamp()} ${what.replaceAll(`${this.#folder}/`, '').replaceAll(this.#folder, '.')}`;
     this.trace.push(line);
     this.#options.onLine?.(line);
   }

@@ -130,11 +130,15 @@ export class Engine {
     this.#request((following) => following.snapshot());
   }
 
-  /** Cuts everything committed so far. Resolves when it is staged; undefined if no database is followed. */
+  /**
+   * Cuts everything committed so far. Resolves when it is staged; undefined if no database is followed. A missing
+   * database is looked for, and opened if it was created since.
+   */
   async sync(): Promise<bigint | undefined> {
     if (this.#idle?.hasChanged() === false) return this.#idle.txid;
     this.#wake();
     if (this.#waking !== undefined) await this.#waking.promise;
+    if (this.#reportedAbsence !== undefined) await this.#lookAgain();
     return await this.#following?.sync();
   }
 
@@ -169,7 +173,7 @@ export class Engine {
 
   /** Closes the database and opens it again after a wait. Called if the caller could not continue. */
   reopen(why: unknown): void {
-    this.#work = this.#reopenAfter(this.#work, why);
+    this.#work = this.#work.then(() => this.#restart(why));
   }
 
   #request(request: (following: Following) => void): void {
@@ -210,6 +214,16 @@ export class Engine {
   #endWaking(): void {
     this.#waking?.resolve();
     this.#waking = undefined;
+  }
+
+  /** Opens the database if it was created since it was last looked for. */
+  async #lookAgain(): Promise<void> {
+    const look = async (): Promise<void> => {
+      clearTimeout(this.#timer);
+      if (this.#reportedAbsence !== undefined && !this.#isClosing) await this.#open('start');
+    };
+    this.#work = this.#work.then(look);
+    await this.#work;
   }
 
   #later(delayMs: number): void {
@@ -366,11 +380,6 @@ export class Engine {
       this.#notice(`close ${this.#context.options.path}: ${messageOf(closing)}`);
     }
     this.#fail(error);
-  }
-
-  async #reopenAfter(work: Promise<void>, why: unknown): Promise<void> {
-    await work;
-    await this.#restart(why);
   }
 
   async #removeInvalid(): Promise<void> {

@@ -29,6 +29,8 @@ export class StagingClaim {
   #lock: OwnerLock | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> = Promise.resolve();
+  /** Whether the folder of the database was missing at the last try. */
+  #isMissing = false;
   #isClosed = false;
 
   constructor(context: ClaimContext) {
@@ -47,6 +49,15 @@ export class StagingClaim {
       if (isError(error, 'STAGING_IN_USE')) throw error;
       this.#fail(error);
     }
+  }
+
+  /** Looks for the folder of the database now, if it was missing. */
+  async lookAgain(): Promise<void> {
+    if (this.#isMissing && !this.#isClosed) {
+      clearTimeout(this.#timer);
+      this.#run();
+    }
+    await this.#trying;
   }
 
   /** Takes the lock again if its file was deleted or replaced. Throws STAGING_IN_USE or STAGING_FAILED. */
@@ -69,6 +80,7 @@ export class StagingClaim {
     const { options, clock, onOwned, onWaiting } = this.#context;
     const now = clock.monotonic();
     const missing = missingFolder(options);
+    this.#isMissing = missing !== undefined;
     if (missing !== undefined) {
       onWaiting(`${missing}, the folder of ${options.path}, does not exist`, now);
       this.#later(options.monitorIntervalMs);
@@ -90,9 +102,11 @@ export class StagingClaim {
 
   #later(waitMs: number): void {
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#trying = this.#try().catch((error: unknown) => this.#fail(error));
-    }, waitMs);
+    this.#timer = setTimeout(() => this.#run(), waitMs);
+  }
+
+  #run(): void {
+    this.#trying = this.#try().catch((error: unknown) => this.#fail(error));
   }
 }
 

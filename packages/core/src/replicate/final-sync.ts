@@ -17,7 +17,7 @@ export interface FinalSyncContext {
   readonly error: () => { readonly code: string; readonly message: string } | undefined;
   /** Whether it is decided how replication begins (`decideBeginning`). */
   readonly hasBegun: () => boolean;
-  /** Cuts everything committed. Resolves with undefined if nothing is being followed. */
+  /** Cuts everything committed, and looks for a missing database. Resolves with undefined if nothing is being followed. */
   readonly sync: () => Promise<bigint | undefined>;
   /** Notified when the state changes. */
   readonly changed: Wakeup;
@@ -55,7 +55,8 @@ export async function finalSync(context: FinalSyncContext): Promise<FinalSyncRes
     const waiting = changed.next(RETRY_MS);
     const { txid, lastError } = attempts;
     if (txid !== undefined) return { kind: 'staged', txid };
-    if (state() === 'waiting') return { kind: 'absent' };
+    // It may have been created since it was last looked for.
+    if (state() === 'waiting' && attempts.hasFoundNothing) return { kind: 'absent' };
     if (isStuck()) return { kind: 'failed', ...(error() ?? STUCK) };
     const reason = state() === 'failing' && !hasBegun() ? error() : undefined;
     if (reason !== undefined && HOPELESS.has(reason.code)) return { kind: 'failed', ...reason };
@@ -65,7 +66,7 @@ export async function finalSync(context: FinalSyncContext): Promise<FinalSyncRes
     if (failingSince !== undefined && now - failingSince >= timeoutMs) {
       return { kind: 'failed', ...(error() ?? describe(lastError)) };
     }
-    if (hasBegun() && state() !== 'failing') attempts.begin();
+    if (state() === 'waiting' || (hasBegun() && state() !== 'failing')) attempts.begin();
     await waiting;
   }
 }
@@ -82,6 +83,8 @@ class SyncAttempts {
   #notBefore = -Infinity;
   /** The TXID that contains everything committed, once a sync succeeded. */
   txid: bigint | undefined;
+  /** Whether the last sync found no database to follow. */
+  hasFoundNothing = false;
   lastError: unknown;
 
   constructor(context: FinalSyncContext) {
@@ -91,6 +94,7 @@ class SyncAttempts {
   begin(): void {
     if (this.#isUnderWay || this.#context.clock.monotonic() < this.#notBefore) return;
     this.#isUnderWay = true;
+    this.hasFoundNothing = false;
     void this.#run();
   }
 
@@ -98,6 +102,7 @@ class SyncAttempts {
     const { sync, clock, changed } = this.#context;
     try {
       this.txid = await sync();
+      this.hasFoundNothing = this.txid === undefined;
     } catch (error) {
       this.lastError = error;
     } finally {

@@ -174,9 +174,11 @@ export class Replication {
 
   /**
    * Cuts everything committed. Resolves with its TXID once it is staged, or with undefined if the
-   * database is not followed. Rejects if the commits cannot be read or staged.
+   * database is not followed. A missing database is looked for, and followed from then on. Rejects if the
+   * commits cannot be read or staged.
    */
   async sync(): Promise<bigint | undefined> {
+    if (this.#engine === undefined) await this.#claim.lookAgain();
     const txid = await this.#engine?.sync();
     await this.#handling;
     return txid;
@@ -281,8 +283,8 @@ export class Replication {
     this.#condition.setState('opening');
     const { options, targets, watch } = this.#context;
     const sentEverywhere = this.#records.lowestOf(targets.map(({ target }) => target));
-    const { memory } = this.#health.gauges;
-    this.#engine = watch({ options, sentEverywhere, memory }, (event) => {
+    const order = { options, sentEverywhere, memory: this.#health.gauges.memory };
+    this.#engine = watch(order, (event) => {
       this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#restart);
     });
     serving(this.path, () => {
@@ -347,8 +349,7 @@ export class Replication {
     for (const uploader of this.#uploaders) uploader.wake();
     await waitForListings({
       uploaders: this.#uploaders,
-      changed: this.#changed,
-      clock: this.#context.clock,
+      ...{ changed: this.#changed, clock: this.#context.clock },
       isClosed: () => this.#closed,
     });
     const order = decideBeginning({

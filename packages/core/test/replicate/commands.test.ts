@@ -1,5 +1,6 @@
 /** Commands add, remove and control databases while a replicator runs. */
 
+import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -193,3 +194,32 @@ test('a closed replicator rejects commands', async () => {
     code: 'REPLICA_CLOSED',
   });
 });
+
+test.each(['file', 'folder'])(
+  'a last sync contains a database whose %s appeared after the last look',
+  async (kind) => {
+    const database = newDatabase('late.db');
+    database.db.exec('INSERT INTO t VALUES (1)');
+    database.db.close();
+    const moved = kind === 'file' ? database.path : path.dirname(database.path);
+    fs.renameSync(moved, `${moved}-away`);
+    const replicator = await newReplicator();
+    const { options, targets } = database.input;
+    const hourMs = 3_600_000;
+    const late = { ...options, monitorIntervalMs: hourMs, maxLagMs: 4 * hourMs };
+    await replicator.execute({ kind: 'add', database: { options: late, targets } });
+    const { path: at } = database;
+    await vi.waitFor(async () => {
+      const { state } = await replicator.execute({ kind: 'status', path: at });
+      expect(state).toBe('waiting');
+    }, WAIT);
+    fs.renameSync(`${moved}-away`, moved);
+    const { databases } = await replicator.drain({
+      shutdownSyncTimeoutMs: 30_000,
+      shutdownSyncIntervalMs: 500,
+    });
+    expect(databases[0]).toMatchObject({ absence: undefined, healthy: true });
+    expect(databases[0]?.destinations[0]?.complete).toBe('complete');
+    expect(await database.restoredRows()).toBe(1);
+  },
+);

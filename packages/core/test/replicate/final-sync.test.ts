@@ -65,9 +65,21 @@ test('a final sync is retried while the database is not followed', async () => {
 });
 
 test('a missing database has nothing to cut', async () => {
-  const { result, ms } = await ask({ state: () => 'waiting', sync: refuse });
+  const { result, ms } = await ask({ state: () => 'waiting', sync: () => undefined });
   expect(result).toEqual({ kind: 'absent' });
   expect(ms).toBeLessThan(TIMEOUT_MS);
+});
+
+test('a missing database is looked for once more', async () => {
+  let looks = 0;
+  const state = (): DatabaseState => (looks === 0 ? 'waiting' : 'following');
+  const sync = (): bigint | undefined => (++looks > 1 ? 7n : undefined);
+  expect((await ask({ state, sync })).result).toEqual({ kind: 'staged', txid: 7n });
+});
+
+test('a missing database that cannot be looked for is not called missing', async () => {
+  const { result } = await ask({ state: () => 'waiting', sync: refuse });
+  expect(result).toEqual({ kind: 'failed', code: 'DATABASE_BUSY', message: 'it is busy' });
 });
 
 test('a failing database is retried until the timeout, and the error is returned', async () => {
