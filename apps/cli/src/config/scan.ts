@@ -34,6 +34,8 @@ export interface LeftAlone {
   readonly why: string;
   /** An empty file may become a database at any time, and nothing is said about it. */
   readonly isEmpty: boolean;
+  /** The database that it may be: the file cannot be read. */
+  readonly unread: DatabaseConfig | undefined;
 }
 
 /** A folder this deep is a loop of mounts, or a mistake. */
@@ -60,7 +62,7 @@ export async function scanDirectory(
     const file = path.join(dir, relative);
     if (taken.has(file)) continue;
     const problem = problemWithName(relative);
-    if (problem !== undefined) left.push({ file, why: problem, isEmpty: false });
+    if (problem !== undefined) left.push({ file, why: problem, isEmpty: false, unread: undefined });
     else if (isKnown(file)) found.add(relative);
     else unknown.push(relative);
   }
@@ -69,8 +71,10 @@ export async function scanDirectory(
     const result = examined[index];
     if (result === 'database') found.add(relative);
     else {
-      const why = result === undefined || result === 'empty' ? 'it is empty' : result.why;
-      left.push({ file: path.join(dir, relative), why, isEmpty: result === 'empty' });
+      const no = result === undefined || result === 'empty' ? { why: 'it is empty' } : result;
+      const unread = no.isUnreadable === true ? databaseIn(directory, relative) : undefined;
+      const file = path.join(dir, relative);
+      left.push({ file, why: no.why, isEmpty: result === 'empty', unread });
     }
   }
   const databases = names

@@ -42,7 +42,7 @@ export class LastResultsReader {
     this.#looksMax = looksMax;
   }
 
-  /** By the path of the database. A file that cannot be read is logged, and counts as empty. */
+  /** By the path of the database. A file that cannot be read is logged, and changes nothing. */
   async read(): Promise<ReadonlyMap<string, LastResults>> {
     const databases = this.#databases();
     const count = Math.min(this.#looksMax, databases.length);
@@ -85,8 +85,7 @@ export class LastResultsReader {
     } catch (error) {
       const message = `/metrics and /status lack the last drills and scrubs: ${messageOf(error)}`;
       this.#logger.warn(message, { db: database.options.path });
-      known.results = NO_RESULTS;
-      known.stamp = undefined; // tried again at the next request
+      known.stamp = undefined; // tried again at the next request; until then the last results count
     }
   }
 }

@@ -40,7 +40,7 @@ const MORE: Readonly<Record<string, string>> = {
 SIGINT, SIGTERM and SIGQUIT end the process after a last sync. SIGHUP has it [read its configuration again](#reload); with \`-once\`, or if it was
 started in a terminal, which has closed then, SIGHUP ends it like the others. Each destination stops when it has everything, or
 \`shutdown-sync-timeout\` after its first failure if nothing succeeded since. The exit code is 0 only if all destinations have
-everything, otherwise [3](errors.md#exit-codes); the log then names each destination that is behind, its TXID and the cause. A
+everything, otherwise [3](errors.md#exit-codes), or another one if a database could not be followed at all; the log then names each destination that is behind, its TXID and the cause. A
 second signal exits at once. \`-once\` ends by the same rules. A copy of a signal within one second does not count as a second one,
 because supervisors may signal both the process and its group.
 

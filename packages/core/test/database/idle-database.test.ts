@@ -4,11 +4,14 @@ import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { toPosition, type Position } from '../../src/database/continuity/position.ts';
 import type { Engine } from '../../src/database/engine.ts';
 import { Gauges } from '../../src/database/gauges.ts';
 import { IdleDatabase, readIdleFiles, type IdleFiles } from '../../src/database/idle-database.ts';
 import type { OpenDatabase } from '../../src/database/opening.ts';
+import { Rest, type RestContext, type RestHost } from '../../src/database/rest.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
 import { WALReader } from '../../src/wal/reader.ts';
 import { Watched } from './watched.ts';
 
@@ -231,6 +234,9 @@ test(
 const WHOLE_SECONDS = 1_700_000_000;
 
 interface Files {
+  /** What `readIdleFiles` is given. */
+  readonly database: OpenDatabase;
+  readonly files: IdleFiles;
   readonly idle: IdleDatabase;
   readonly app: Database.Database;
   readonly log: string;
@@ -240,8 +246,11 @@ interface Files {
 
 const FRAME_BYTES = 24 + 4096;
 
-/** A backfilled database, and its watch, which checks only when it is asked. */
-function backfilled(): Files {
+/**
+ * A backfilled database, and its watch, which checks only when it is asked. `name`: the path in the configuration, if it
+ * is a symbolic link in the same folder.
+ */
+function backfilled(name?: string): Files {
   const watched = new Watched();
   const { app, path } = watched;
   watched.commit(100_000);
@@ -255,15 +264,18 @@ function backfilled(): Files {
   const header = wal.readHeader();
   expect(fs.statSync(log).size).toBeGreaterThan(32 + (frames + 1) * FRAME_BYTES);
   const place = { header, frame: frames, checksum: { s0: 0, s1: 0 } };
-  const files = readIdleFiles({ path, wal, follower: { place } } as OpenDatabase, path, 1n);
+  const configured = name === undefined ? path : path.replace(/[^/]+$/, name);
+  if (name !== undefined) fs.symlinkSync(path, configured);
+  const database = { path, wal, follower: { place } } as OpenDatabase;
+  const files = readIdleFiles(database, configured, 1n) as IdleFiles;
   wal.close();
   const idle = new IdleDatabase({
-    files: files as IdleFiles,
+    files,
     ...{ kernel, clock: systemClock, gauges: Gauges.create(0), pollMs: 3_600_000 },
     onChange: () => undefined,
   });
   idle.close(); // only its watchers
-  return { idle, app, log, frames };
+  return { database, files, idle, app, log, frames };
 }
 
 /** Runs `work`, and sets back the modification time of the file. */
@@ -297,15 +309,68 @@ test('a database that was overwritten is a change, whatever its modification tim
   expect(files.hasChanged()).toBe(true);
 });
 
-test('a frame after the last one is a change, whatever the times of the file', () => {
-  const { idle: files, app, log, frames } = backfilled();
+/** Writes a frame with the salts of the log after its last one. */
+function addFrame({ log, frames }: Files): void {
+  const frame = fs.readFileSync(log).subarray(32, 32 + FRAME_BYTES);
+  const file = fs.openSync(log, 'r+');
+  fs.writeSync(file, frame, 0, FRAME_BYTES, 32 + frames * FRAME_BYTES);
+  fs.closeSync(file);
+}
+
+test('another file behind a symbolic link is a change', () => {
+  const { idle: files, app } = backfilled('link.db');
   expect(files.hasChanged()).toBe(false);
-  withTimesKept(log, () => {
-    const frame = fs.readFileSync(log).subarray(32, 32 + FRAME_BYTES); // the salts of this log
-    const file = fs.openSync(log, 'r+');
-    fs.writeSync(file, frame, 0, FRAME_BYTES, 32 + frames * FRAME_BYTES);
-    fs.closeSync(file);
-  });
+  const link = app.name.replace(/[^/]+$/, 'link.db');
+  fs.rmSync(link);
+  fs.copyFileSync(app.name, `${link}-other`);
+  fs.symlinkSync(`${link}-other`, link);
+  expect(files.hasChanged()).toBe(true);
+});
+
+test('a database with a frame after the last one is not closed', () => {
+  const scene = backfilled();
+  addFrame(scene);
+  expect(readIdleFiles(scene.database, scene.app.name, 1n)).toBeUndefined();
+  scene.database.wal.close();
+});
+
+test('a database is not closed if it is not as its position was recorded', () => {
+  const { app, database, files } = backfilled();
+  const place = { ...database.follower.place, frame: 1 };
+  const at = (commit: number): Position =>
+    toPosition({ txid: toTXID(1n), pageSize: 4096, commit, lineage: 1n }, place, {
+      file: { ...files.stamp, firstPage: 0n },
+      atRest: true,
+    });
+  let now: Position | undefined = at(1);
+  let closed = 0;
+  const rest = new Rest(
+    {
+      database,
+      options: { path: app.name, idleCloseMs: 1 },
+      cutter: { head: { txid: toTXID(1n) }, publisher: { stored: at(1) } },
+      position: { read: () => now },
+      clock: systemClock,
+    } as unknown as RestContext,
+    {
+      mayRest: true,
+      try: (work: () => unknown) => work(),
+      closeAtRest: () => void (closed += 1),
+    } as unknown as RestHost,
+  );
+  for (now of [undefined, at(2)]) expect(rest.close()).toBeUndefined();
+  expect(closed).toBe(0);
+  now = at(1);
+  expect(rest.close()).toEqual(files);
+  expect(closed).toBe(1);
+  database.wal.close();
+});
+
+test('a frame after the last one is a change, whatever the times of the file', () => {
+  const scene = backfilled();
+  const { idle: files, app, log } = scene;
+  expect(files.hasChanged()).toBe(false);
+  withTimesKept(log, () => addFrame(scene));
   expect(files.hasChanged()).toBe(true);
   app.close();
 });
