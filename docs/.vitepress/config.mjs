@@ -49,6 +49,8 @@ export default {
   title: 'Sluice',
   description: 'Streaming backup of SQLite to several places at once',
   lang: 'en-US',
+  // Without it, browsers ask for /favicon.ico.
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
   srcDir: '.vitepress/source',
   outDir: '.vitepress/dist',
   cacheDir: '../.cache/vitepress',

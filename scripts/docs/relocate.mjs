@@ -21,7 +21,7 @@ export function relocate(page, pages, asset) {
       if (to === undefined) return target;
       const place = places.get(to.file) ?? (ASSET.test(to.file) ? asset(to.file) : undefined);
       const anchor = to.anchor === undefined ? '' : `#${to.anchor}`;
-      if (place === undefined) return `${urlOf(to.file)}${anchor}`;
+      if (place === undefined) return `${urlOf(to.file, page.file)}${anchor}`;
       if (place === page.page) return anchor === '' ? path.posix.basename(place) : anchor;
       const relative = path.posix.relative(path.posix.dirname(page.page), place);
       return `${relative.startsWith('.') ? '' : './'}${relative}${anchor}`;
@@ -30,7 +30,8 @@ export function relocate(page, pages, asset) {
 }
 
 /** The address of a file or folder in the repository. */
-function urlOf(file) {
-  const isFolder = fs.statSync(path.join(ROOT, file)).isDirectory();
-  return `${REPOSITORY}/${isFolder ? 'tree' : 'blob'}/main/${file}`;
+function urlOf(file, page) {
+  const found = fs.statSync(path.join(ROOT, file), { throwIfNoEntry: false });
+  if (found === undefined) throw new Error(`${page} links to ${file}, which does not exist`);
+  return `${REPOSITORY}/${found.isDirectory() ? 'tree' : 'blob'}/main/${file}`;
 }
