@@ -34,8 +34,8 @@ export function helpOfAll(): string {
     '',
     ...lines,
     '',
-    'Run "sluice COMMAND -help" for the flags of a command, "sluice help PAGE" for a page of the documentation ("sluice',
-    'help pages" lists them), and "sluice help CODE" for what an error code means.',
+    'Run "sluice COMMAND -help" for the flags of a command, and "sluice help CODE" for what an error code means.',
+    '"sluice help pages" lists the pages of the documentation, and "sluice help PAGE" prints one.',
     '',
   ].join('\n');
 }
