@@ -6,7 +6,8 @@
  * opening proves continuity or not, as after a restart (continuity/proof.ts). So only one thing must be right here:
  * every commit is noticed. A commit writes frames to the WAL, and either continues it, which is seen in the header of
  * the frame after the last one, or restarts it, which is seen in the header of the WAL. The times and sizes of the
- * files are compared too: they show a file that was replaced, and writes that bypass the WAL.
+ * files are compared too: they show a file that was replaced, and writes that bypass the WAL. Programs can set back the
+ * modification time (cp -p, rsync -t), but not the time of the last change.
  */
 
 import fs from 'node:fs';
@@ -152,8 +153,9 @@ function isUnchanged(files: IdleFiles, kernel: Kernel): boolean {
   const reader = new WALReader(`${path}-wal`, kernel);
   try {
     if (fs.realpathSync.native(configured) !== path) return false;
-    if (!isSame(stamp, readStamp(path)) || !isSame(logStamp, readStamp(`${path}-wal`)))
-      return false;
+    const [now, log] = [readStamp(path), readStamp(`${path}-wal`)];
+    if (!isSame(stamp, now) || !isSame(logStamp, log)) return false;
+    if (stamp.changedNs !== now?.changedNs) return false;
     return isSameLog(reader.readHeader(), header) && !hasFrameAfter(files, reader);
   } catch {
     return false;

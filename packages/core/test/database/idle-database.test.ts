@@ -68,6 +68,32 @@ test('an idle database has no open descriptors', { timeout: 2 * WAIT_MS }, async
   expect(descriptors(watched.path)).toBe(0);
 });
 
+test(
+  'a database that was opened again has no open descriptors either',
+  { timeout: 3 * WAIT_MS },
+  async () => {
+    const watched = new Watched();
+    watched.commit();
+    const engine = watched.start({ idleCloseMs: IDLE_MS });
+    await watched.next('staged');
+    engine.reopen(new Error('a test asks for it'));
+    await watched.next('failed');
+    await watched.next('opened', () => true, watched.events.length);
+    await rest({ watched, engine });
+    watched.app.close();
+    expect(descriptors(watched.path)).toBe(0);
+  },
+);
+
+test('the checkpoint before it is closed is counted', { timeout: 2 * WAIT_MS }, async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start({ idleCloseMs: IDLE_MS });
+  await watched.next('staged');
+  await rest({ watched, engine });
+  expect(watched.gauges.get('checkpoints')).toBeGreaterThan(0);
+});
+
 test('a commit opens it, with proof, and is staged', { timeout: 3 * WAIT_MS }, async () => {
   const scene = await idle();
   const { watched, engine } = scene;
@@ -201,23 +227,34 @@ test(
 
 // --- what counts as a change ---
 
+/** A time that is set to the nanosecond. */
+const WHOLE_SECONDS = 1_700_000_000;
+
 interface Files {
   readonly idle: IdleDatabase;
   readonly app: Database.Database;
   readonly log: string;
+  /** Number of frames in the log. Its file is longer: it has frames of the log before. */
+  readonly frames: number;
 }
+
+const FRAME_BYTES = 24 + 4096;
 
 /** A backfilled database, and its watch, which checks only when it is asked. */
 function backfilled(): Files {
   const watched = new Watched();
   const { app, path } = watched;
-  watched.commit();
+  watched.commit(100_000);
   app.pragma('wal_checkpoint(PASSIVE)');
+  watched.commit();
+  const [{ log: frames }] = app.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }];
+  const log = `${path}-wal`;
+  for (const file of [path, log]) fs.utimesSync(file, WHOLE_SECONDS, WHOLE_SECONDS);
   const kernel = createKernel();
-  const wal = new WALReader(`${path}-wal`, kernel);
+  const wal = new WALReader(log, kernel);
   const header = wal.readHeader();
-  const bytes = fs.statSync(`${path}-wal`).size - 32;
-  const place = { header, frame: bytes / (4096 + 24), checksum: { s0: 0, s1: 0 } };
+  expect(fs.statSync(log).size).toBeGreaterThan(32 + (frames + 1) * FRAME_BYTES);
+  const place = { header, frame: frames, checksum: { s0: 0, s1: 0 } };
   const files = readIdleFiles({ path, wal, follower: { place } } as OpenDatabase, path, 1n);
   wal.close();
   const idle = new IdleDatabase({
@@ -226,15 +263,15 @@ function backfilled(): Files {
     onChange: () => undefined,
   });
   idle.close(); // only its watchers
-  return { idle, app, log: `${path}-wal` };
+  return { idle, app, log, frames };
 }
 
-/** Runs `work` and sets back the times of the file. */
+/** Runs `work`, and sets back the modification time of the file. */
 function withTimesKept(file: string, work: () => void): void {
-  const { atime, mtime, size } = fs.statSync(file);
+  const { size, mtimeNs } = fs.statSync(file, { bigint: true });
   work();
-  expect(fs.statSync(file).size).toBe(size);
-  fs.utimesSync(file, atime, mtime);
+  fs.utimesSync(file, WHOLE_SECONDS, WHOLE_SECONDS);
+  expect(fs.statSync(file, { bigint: true })).toMatchObject({ size, mtimeNs });
 }
 
 test('nothing has changed without a commit', () => {
@@ -249,12 +286,26 @@ test('a restarted log is a change, whatever the times of the file', () => {
   expect(files.hasChanged()).toBe(true);
 });
 
+test('a database that was overwritten is a change, whatever its modification time', () => {
+  const { idle: files, app } = backfilled();
+  withTimesKept(app.name, () => {
+    const bytes = fs.readFileSync(app.name);
+    const file = fs.openSync(app.name, 'r+');
+    fs.writeSync(file, bytes.toReversed(), 0, bytes.length, 0);
+    fs.closeSync(file);
+  });
+  expect(files.hasChanged()).toBe(true);
+});
+
 test('a frame after the last one is a change, whatever the times of the file', () => {
-  const { idle: files, app, log } = backfilled();
+  const { idle: files, app, log, frames } = backfilled();
   expect(files.hasChanged()).toBe(false);
-  const { size } = fs.statSync(log);
-  fs.appendFileSync(log, fs.readFileSync(log).subarray(32, 32 + 24 + 4096)); // the salts of this log
-  fs.truncateSync(log, size + 24 + 4096);
+  withTimesKept(log, () => {
+    const frame = fs.readFileSync(log).subarray(32, 32 + FRAME_BYTES); // the salts of this log
+    const file = fs.openSync(log, 'r+');
+    fs.writeSync(file, frame, 0, FRAME_BYTES, 32 + frames * FRAME_BYTES);
+    fs.closeSync(file);
+  });
   expect(files.hasChanged()).toBe(true);
   app.close();
 });
