@@ -38,7 +38,7 @@ function llmsOf(source) {
 /** The first sentence of the first paragraph of prose, without links. */
 function firstSentence(text) {
   const paragraphs = text.split(/\n\s*\n/).map((each) => each.replaceAll(/\s+/g, ' ').trim());
-  const prose = paragraphs.find((each) => /^[A-Za-z`]/.test(each)) ?? '';
+  const prose = paragraphs.find((each) => /^(?:[A-Za-z]|`[^`])/.test(each)) ?? '';
   const plain = prose.replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, '$1');
   const [sentence = ''] = /^.*?[.:?](?= |$)/.exec(plain) ?? [plain];
   return sentence.length > SENTENCE_MAX ? '' : sentence.replace(/:$/, '.');

@@ -41,6 +41,7 @@ test('llms.txt names every page of the navigation, and each is there as Markdown
   addMarkdown(folder, site);
   const text = fs.readFileSync(path.join(site, 'llms.txt'), 'utf8');
   expect(text).toMatch(/^# Sluice\n\n> Sluice backs up SQLite databases .*\.\n\n## Start\n/);
+  expect(text).not.toContain('```');
   const named = linksOf(text);
   for (const { page } of GROUPS.flatMap(({ pages }) => pages)) {
     expect(named).toContain(page);
