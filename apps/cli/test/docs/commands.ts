@@ -167,7 +167,8 @@ export function renderCommands(): string {
     `Flags have one dash or two, and a value after \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
 off. Flags may stand before and after the other arguments. A flag that Litestream 0.3 or 0.5 also has means the same, so scripts
 run unchanged. Flags that Sluice does not support are refused by name, with the reason.`,
-    'All commands use the same [exit codes](errors.md#exit-codes).',
+    `All commands use the same [exit codes](errors.md#exit-codes). \`sluice COMMAND -help\` lists the flags of a command, \`sluice help CODE\` says what an
+error code means, and \`sluice help PAGE\` prints a page of this documentation; \`sluice help pages\` lists the pages.`,
     ...working.flatMap(renderCommand),
     '## Refused commands',
     table(
