@@ -115,7 +115,12 @@ database is in that very state.
 Of a destination with a backup of Litestream 0.3, the backup that \`restore\` would take is drilled. Its states are uploads: they have times and no
 TXIDs, so nothing is compared with the live database.
 
-With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on-a-schedule), the replicator drills on a schedule. The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`. The exit code is
+With \`-running\` the running replicator drills, and this command waits and prints the same. The machine on which you type it then needs no
+credentials and no scratch folder. What is checked comes from the flags; the scratch folder, its limit and the bandwidth come from \`drill\` in the
+configuration. The replicator runs one drill at a time, so it may have to end another one first. It logs the result, and writes it beside the backup
+like those of its schedule. If you interrupt the command, the drill ends. It needs a configuration file that has the database.
+
+With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on-a-schedule), the replicator drills on a schedule. The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`, and the time and result of the 20 drills before it for the [page](page.md). The exit code is
 0 if all results are ok, [12](errors.md#exit-codes) if one failed, and 13 if none failed but one is inconclusive.`,
   repair: REPAIR_MORE,
   ...CONTROL_MORE,
@@ -168,6 +173,8 @@ export function renderCommands(): string {
 off. Flags may stand before and after the other arguments. A flag that Litestream 0.3 or 0.5 also has means the same, so scripts
 run unchanged. Flags that Sluice does not support are refused by name, with the reason.`,
     'All commands use the same [exit codes](errors.md#exit-codes).',
+    `With \`-json\` a command prints JSON on stdout. The package \`sluice\` has a JSON Schema (draft-07) of the output of each command, such
+as [\`schemas/status.json\`](../apps/cli/schemas/status.json). Later versions may add keys, so ignore those that you do not know.`,
     ...working.flatMap(renderCommand),
     '## Refused commands',
     table(
