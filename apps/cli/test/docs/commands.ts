@@ -124,6 +124,22 @@ With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on
 0 if all results are ok, [12](errors.md#exit-codes) if one failed, and 13 if none failed but one is inconclusive.`,
   repair: REPAIR_MORE,
   ...CONTROL_MORE,
+  mcp: `An assistant starts it, and asks it on stdin; so it needs no address and no token, and has the rights of the user who runs it. For example, in the configuration of the assistant:
+
+\`\`\`json
+{"mcpServers":{"sluice":{"command":"sluice","args":["mcp","-config","/etc/sluice.yml"]}}}
+\`\`\`
+
+| tool | the command that it runs | arguments |
+| --- | --- | --- |
+| \`status\` | [status](#status) | \`database\` |
+| \`history\` | [history](#history) | \`database\`, \`replica\`, \`since\`, \`until\`, \`limit\` |
+| \`restore_plan\` | [restore](#restore) \`-dry-run\` | \`database\`, \`replica\`, \`txid\`, \`timestamp\` |
+| \`drill\` | [drill](#drill) | \`database\`, \`replica\`, \`at\`, \`txid\`, \`timestamp\` |
+
+No tool changes a database or a backup. A drill writes its copy to the temporary folder of the system and removes it; its result is kept for [status](#status), like
+that of any drill. A database is one of the configuration: URLs are refused, so that an assistant cannot name other servers or files, and so is SQL. Tools run one at a
+time. Answers contain no secrets of the configuration.`,
   ltx: `\`wal\` is its old name.`,
   migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
 download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination

@@ -192,6 +192,7 @@ be deleted.
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
   completion: 'None.',
+  mcp: 'Each tool answers with the JSON of its command, and then with what that printed on stderr.',
   diagnose: `Always: \`versions\` (see [version](#version)), \`machine\`, \`variables\` (names of environment variables), \`configuration\`
 (\`file\`, \`content\`, \`error\`), \`databases\` (\`files\`, \`disk\`, \`staging\`, and their [status](#status)), and \`log\`. What cannot be read has
 an \`error\` instead.`,
