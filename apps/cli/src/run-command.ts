@@ -44,6 +44,7 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   status: () => import('./commands/status.ts'),
   version: () => import('./commands/version.ts'),
   diagnose: () => import('./commands/diagnose.ts'),
+  mcp: () => import('./commands/mcp.ts'),
   completion: () => import('./commands/completion.ts'),
 };
 

@@ -18,6 +18,7 @@ import { findDatabase } from '../select.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
 import type { DatabaseRow, DestinationRow } from '../status/describe.ts';
 import { describeLastDrill, describeNoDrill } from '../status/drills.ts';
+import { describeLastRepair } from '../status/repairs.ts';
 import { describeStatus } from '../status/rows.ts';
 import { describeScrub } from '../status/scrubs.ts';
 import { stoppedDatabases, withStopped } from '../status/stopped.ts';
@@ -94,6 +95,7 @@ function print(
       if (drill !== undefined) shell.stdout.write(`  ${describeLastDrill(name, drill)}\n`);
       else if (everyMs !== undefined) shell.stdout.write(`  ${describeNoDrill(name, everyMs)}\n`);
     }
+    if (row.repair !== undefined) shell.stdout.write(`  ${describeLastRepair(row.repair)}\n`);
     for (const problem of row.problems) shell.stdout.write(`  ! ${problem}\n`);
   }
 }

@@ -30,14 +30,17 @@ import {
 import type { InfoAnswer } from '../controlling/protocol.ts';
 import { resetDatabase } from '../controlling/reset-database.ts';
 import { databaseAt } from '../select.ts';
+import type { Background } from './background.ts';
 import type { DatabaseSet, Member } from './database-set.ts';
 import { NO_CHANGES } from './diff.ts';
+import { drill, repair } from './proof-commands.ts';
 import type { Reloads } from './reload.ts';
 
 export interface ProcessCommandsContext {
   readonly replicator: Replicator;
   readonly databases: DatabaseSet;
   readonly reloads: Reloads;
+  readonly background: Background;
   readonly info: () => InfoAnswer;
   /** A database and its URLs, as on a command line. CONFIG_INVALID if they are invalid. */
   readonly readURLs: (path: string, urls: readonly string[]) => Promise<DatabaseConfig>;
@@ -55,6 +58,8 @@ export function processCommands(context: ProcessCommandsContext): ControlCommand
     unregister: async (input) => unregister(context, parseDatabaseInput('unregister', input)),
     snapshot: async (input) => snapshot(context, parseDatabasesInput('snapshot', input)),
     reset: async (input) => reset(context, parseResetInput(input)),
+    drill: async (input, signal, report) => drill(context, input, signal, report),
+    repair: async (input, signal, report) => repair(context, input, signal, report),
     reload: async (input) =>
       reloads.reload(parseReloadInput(input).dry_run === true ? 'dry run' : 'apply'),
   };

@@ -112,6 +112,7 @@ export class Running {
       replicator,
       databases: this.databases,
       reloads: this.#reloads,
+      background: this.background,
       info: () => describeProcess(replicator, info),
       readURLs: async (path, urls) => this.#readURLs(path, urls),
       logger,
