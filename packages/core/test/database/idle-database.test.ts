@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Engine } from '../../src/database/engine.ts';
 import { Gauges } from '../../src/database/gauges.ts';
+import { IdlePolls } from '../../src/database/idle/idle-polls.ts';
 import { IdleDatabase, readIdleFiles, type IdleFiles } from '../../src/database/idle-database.ts';
 import type { OpenDatabase } from '../../src/database/opening.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
@@ -222,7 +223,9 @@ function backfilled(): Files {
   wal.close();
   const idle = new IdleDatabase({
     files: files as IdleFiles,
-    ...{ kernel, clock: systemClock, gauges: Gauges.create(0), pollMs: 3_600_000 },
+    ...{ kernel, clock: systemClock, gauges: Gauges.create(0) },
+    options: { monitorIntervalMs: 3_600_000, maxLagMs: 3_600_000 },
+    polls: new IdlePolls(),
     onChange: () => undefined,
   });
   idle.close(); // only its watchers

@@ -1,6 +1,7 @@
 /**
  * `status.json` in the staging folder: rewritten after changes, and at each heartbeat, so that its age
- * shows other processes whether this one still runs.
+ * shows other processes whether this one still runs. While the database is idle, and what was written still
+ * holds, a heartbeat only renews the time of the file: that takes a tenth of the processor time.
  *
  * Never creates the folder: a staging folder that was moved away with its database must not reappear.
  */
@@ -29,6 +30,8 @@ const HEARTBEAT_MS_MAX = 10_000;
 
 export interface StatusFileContext {
   readonly status: () => DatabaseStatus;
+  /** While two calls return the same number, the status between them holds. undefined: that is not known. */
+  readonly rest: () => number | undefined;
   readonly clock: Clock;
   readonly files: FileSystem;
   readonly onError: (error: unknown) => void;
@@ -48,6 +51,8 @@ export class StatusFile {
   /** When it was last written, or when `begin` was called; undefined before that. */
   #writtenAt: number | undefined;
   #isFailing = false;
+  /** Result of `rest` for what was last written, unless it has changed since. */
+  #writtenRest: number | undefined;
 
   constructor(folder: string, context: StatusFileContext) {
     this.#file = path.join(folder, 'status.json');
@@ -63,13 +68,14 @@ export class StatusFile {
   begin(): void {
     const { clock, heartbeatMs } = this.#context;
     this.#writtenAt ??= clock.monotonic();
-    this.#heartbeat ??= setInterval(() => void this.write(), heartbeatMs);
+    this.#heartbeat ??= setInterval(() => void this.#beat(), heartbeatMs);
     this.#heartbeat.unref();
     this.touch();
   }
 
   /** Schedules a write after a change. */
   touch(): void {
+    this.#writtenRest = undefined;
     if (this.#writtenAt === undefined || this.#timer !== undefined) return;
     const wait = Math.max(0, this.#triedAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
@@ -96,6 +102,19 @@ export class StatusFile {
     clearTimeout(this.#timer);
   }
 
+  async #beat(): Promise<void> {
+    const { clock, files, rest } = this.#context;
+    const isSame = this.#writtenRest !== undefined && rest() === this.#writtenRest;
+    if (!isSame || this.#writing !== undefined || files.touch === undefined) return this.write();
+    const at = clock.monotonic();
+    try {
+      await files.touch(this.#file, clock.now());
+      this.#writtenAt = at;
+    } catch {
+      await this.write(); // which reports why
+    }
+  }
+
   async #writeAll(): Promise<void> {
     do {
       this.#isWriteRequested = false;
@@ -105,14 +124,16 @@ export class StatusFile {
   }
 
   async #write(): Promise<void> {
-    const { clock, files, onError, status } = this.#context;
+    const { clock, files, onError, rest, status } = this.#context;
     const at = clock.monotonic();
     this.#triedAt = at;
+    this.#writtenRest = rest();
     try {
       await replaceText(files, this.#file, `${JSON.stringify(status(), undefined, 2)}\n`);
       this.#writtenAt = at;
       this.#isFailing = false;
     } catch (error) {
+      this.#writtenRest = undefined;
       if (!this.#isFailing) onError(toStagingError(`write ${this.#file}`, error));
       this.#isFailing = true; // reported once; the next heartbeat retries
     }

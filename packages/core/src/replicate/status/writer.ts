@@ -37,12 +37,22 @@ export function describeWriter(clock: Clock, heartbeatMs: number): Writer {
   return { pid: process.pid, host: hostIdentity(), boot: bootIdentity(), monotonicMs, heartbeatMs };
 }
 
-/** Age of a file written at `at`, in ms. Uses the wall clock only if the boot IDs differ. */
-export function ageOfWriting(writer: Writer, at: string, clock: Clock): number {
+/**
+ * Age of a file written at `at`, in ms. Uses the wall clock only if the boot IDs differ. `touchedMs`: time of the file,
+ * which is renewed while what it says holds. It counts only on this machine.
+ */
+export function ageOfWriting(
+  writer: Writer,
+  at: string,
+  clock: Clock,
+  touchedMs: number = -Infinity,
+): number {
   const ours = bootIdentity();
   const isSameClock = ours !== '' && ours === writer.boot;
   const age = isSameClock ? clock.monotonic() - writer.monotonicMs : clock.now() - Date.parse(at);
-  return Math.max(0, age);
+  const touchedAge = ours === writer.boot ? clock.now() - touchedMs : Infinity;
+  // A time in the future says nothing: the clock was set back.
+  return Math.max(0, touchedAge < 0 ? age : Math.min(age, touchedAge));
 }
 
 /** Whether the process that wrote a state file still runs. `ageMs`: the age of the file, from `ageOfWriting`. */
