@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { DatabaseStatus } from '@sluice/core';
 import type { ListAnswer, ReloadAnswer } from '../../src/controlling/answers.ts';
+import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { parseOutput } from '../docs/json-schemas.ts';
 import { addRows, countRows } from '../support/database.ts';
 import { CLIProcess, RUNTIME_FOLDER } from '../support/process.ts';
@@ -166,6 +167,11 @@ test('a directory that cannot be read keeps its databases, and one that was miss
   const status = await sluice('status');
   expect(status.code).toBe(3);
   expect(status.stderr).toContain('nothing of the directory');
+  const sync = await sluice('sync', '-wait');
+  expect([sync.code, sync.stderr]).toEqual([
+    EXIT_CODES.database,
+    expect.stringMatching(/search .*data for databases/),
+  ]);
   fs.renameSync(path.join(folder, 'away'), dir);
   addRows(file('a.db'), 1);
   await expect.poll(async () => (await sluice('sync', '-wait', file('a.db'))).code, WAIT).toBe(0);
