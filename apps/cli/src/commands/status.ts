@@ -33,8 +33,11 @@ const CLEAR = '\u001B[H\u001B[2J';
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
   const [argument] = args.positionals;
+  const unread = (config.unread ?? []).map((each) => each.config);
   const databases =
-    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
+    argument === undefined
+      ? [...config.databases, ...unread]
+      : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
