@@ -17,8 +17,12 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
     return EXIT_CODES.usage;
   }
   if (/^(-h|--?help|help)$/.test(first)) {
-    const [about = ''] = rest;
-    const command = findCommand(about);
+    const [about] = rest;
+    const command = about === undefined ? undefined : findCommand(about);
+    if (about !== undefined && command === undefined) {
+      shell.stderr.write(await unknownCommand(about));
+      return EXIT_CODES.usage;
+    }
     shell.stdout.write(command === undefined ? helpOfAll() : helpOf(command));
     return EXIT_CODES.ok;
   }
