@@ -19,7 +19,7 @@ export type ParsedTime =
 
 /** Examples for messages and help. */
 export const TIME_EXAMPLES =
-  '2026-01-31T12:00:00Z, "2026-01-31 14:00" (local time), 2026-01-31 (its start), "yesterday 14:00" or "2h ago"';
+  '2026-01-31T12:00:00Z, "2026-01-31 12:00 +01:00", "2026-01-31 14:00" (local time), 2026-01-31 (its start), "yesterday 14:00" or "2h ago"';
 
 const TIME = String.raw`\d\d?:\d\d(?::\d\d(?:\.\d+)?)?`;
 const ZONED =
