@@ -27,6 +27,12 @@ import { closeLikeApplication } from './sqlite/connections.ts';
 /** A larger database stays open: if continuity cannot be proved later, all of it must be read. */
 export const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
 
+/**
+ * Of so many polls one compares everything, the others only sizes and times. They suffice for a commit that is made after
+ * everything was compared, unless the clock is set back just then.
+ */
+const POLLS_PER_COMPARISON = 4;
+
 /** How the files of a database looked when it was closed. */
 export interface IdleFiles {
   /** The path in the configuration. */
@@ -59,6 +65,7 @@ export class IdleDatabase {
   #watcher: fs.FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #polls = 0;
 
   constructor(context: IdleContext) {
     this.#context = context;
@@ -76,10 +83,11 @@ export class IdleDatabase {
   }
 
   /** If not, everything committed before the call is staged. */
-  hasChanged(): boolean {
+  hasChanged(depth: 'everything' | 'times' = 'everything'): boolean {
     const { clock, files, gauges, kernel } = this.#context;
     const at = clock.monotonic();
-    if (!isUnchanged(files, kernel)) return true;
+    const isSame = depth === 'everything' ? isUnchanged(files, kernel) : areTimesUnchanged(files);
+    if (!isSame) return true;
     gauges.raise('lookedAt', at);
     gauges.raise('stagedAsOf', at);
     return false;
@@ -115,22 +123,23 @@ export class IdleDatabase {
     const waitMs = polls.intervalMs(pollMs, options.maxLagMs / 4); // as for monitor-interval
     gauges.set('idlePollMs', Math.ceil(waitMs));
     this.#timer = setTimeout(() => {
-      this.#check();
+      this.#check(this.#polls++ % POLLS_PER_COMPARISON === 0 ? 'everything' : 'times');
       if (!this.#isClosed) this.#poll(pollMs);
     }, waitMs);
   }
 
-  readonly #check = (): void => {
-    if (this.#isClosed || !this.hasChanged()) return;
+  #check(depth: 'everything' | 'times'): void {
+    if (this.#isClosed || !this.hasChanged(depth)) return;
     this.close();
     this.#context.onChange();
-  };
+  }
 
   /** A missing file is found by the poll. */
   #watch(file: string): 'watched' | 'missing' | 'failed' {
     try {
-      const watcher = fs.watch(file, { persistent: false }, this.#check);
-      watcher.on('error', this.#check);
+      const check = (): void => this.#check('everything');
+      const watcher = fs.watch(file, { persistent: false }, check);
+      watcher.on('error', check);
       this.#watcher = watcher;
       return 'watched';
     } catch (error) {
@@ -160,13 +169,20 @@ export function readIdleFiles(
 }
 
 /** Any error counts as a change: the opening reports it. */
+function areTimesUnchanged({ path, stamp, logStamp }: IdleFiles): boolean {
+  try {
+    return isSame(stamp, readStamp(path)) && isSame(logStamp, readStamp(`${path}-wal`));
+  } catch {
+    return false;
+  }
+}
+
 function isUnchanged(files: IdleFiles, kernel: Kernel): boolean {
-  const { configured, path, stamp, logStamp, header } = files;
+  const { configured, path, header } = files;
   const reader = new WALReader(`${path}-wal`, kernel);
   try {
     if (fs.realpathSync.native(configured) !== path) return false;
-    if (!isSame(stamp, readStamp(path)) || !isSame(logStamp, readStamp(`${path}-wal`)))
-      return false;
+    if (!areTimesUnchanged(files)) return false;
     return isSameLog(reader.readHeader(), header) && !hasFrameAfter(files, reader);
   } catch {
     return false;
