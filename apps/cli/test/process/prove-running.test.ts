@@ -156,21 +156,22 @@ test('a repair by the replicator is the one of the command, and is recorded', as
   await end(replicator);
 });
 
-test.each([
-  [
-    ['drill', '-running', '-tmp', '/tmp'],
-    /-tmp and -running cannot be used together.*drill\.scratch/,
-  ],
-  [['drill', '-running', 'file:///b'], /-running needs a database, but file:\/\/\/b is a URL/],
-  [['drill', '-running', '-replica', 'six'], /there is no destination six; .* has one, two/],
-  [['drill', '-running', '/no.db'], /the running replicator does not have it/],
-  [['repair', '-running', '/no.db'], /the running replicator does not have it/],
-  [['repair', '-running', '-log-level', 'debug'], /-log-level and -running cannot be used/],
-])('%j is refused', async (words, message) => {
+const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
+  [['drill', '-tmp', '/tmp'], /-tmp and -running cannot be used together.*drill\.scratch/],
+  [['drill', 'file:///b'], /-running needs a database, but file:\/\/\/b is a URL/],
+  [['drill', '-replica', 'six'], /there is no destination six; .* has one, two/],
+  [['drill', '/no.db'], /the running replicator does not have it/],
+  [['repair', '/no.db'], /the running replicator does not have it/],
+  [['repair', '-log-level', 'debug'], /-log-level and -running cannot be used/],
+];
+
+test('what the replicator cannot do is refused', async () => {
   const { replicator, sluice } = await running();
-  const { code, stdout, stderr } = await sluice(...words);
-  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toMatch(message);
+  for (const [words, message] of REFUSED) {
+    const { code, stdout, stderr } = await sluice(...words, '-running');
+    expect({ words, code, stdout }).toEqual({ words, code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  }
   await end(replicator);
 });
 
