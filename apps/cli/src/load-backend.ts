@@ -90,6 +90,10 @@ function isPackageName(type: string): boolean {
 }
 
 function unknownType(type: string): ReplicationError {
+  if (type === 'http' || type === 'https') {
+    const how = `for an S3 server write s3://bucket/path?endpoint=${type}://host`;
+    return invalid(`unknown type ${type}: ${how}`);
+  }
   const known = Object.keys(OWN_PACKAGES);
   const suggestion = nearest(type, known);
   const hint =
@@ -113,7 +117,10 @@ export function splitURL(text: string): { readonly type: string; readonly url: U
     return { type: name ?? url.protocol.slice(0, -1), url };
   } catch (error) {
     if (!isError(error, 'CONFIG_INVALID')) throw error;
-    throw invalid(`"${bareURL(text)}" is not a URL such as s3://bucket/path or file:///folder`);
+    const hint = path.isAbsolute(text) ? `: for this folder, write file://${text}` : '';
+    throw invalid(
+      `"${bareURL(text)}" is not a URL such as s3://bucket/path or file:///folder${hint}`,
+    );
   }
 }
 

@@ -110,6 +110,13 @@ test.each(['', 'backup', '/backup', 's3:b', '://x'])('"%s" is not a URL', (text)
   expect(() => splitURL(text)).toThrow(/is not a URL such as/);
 });
 
+test('a path in the place of a URL, and the URL of a web server, have a hint', async () => {
+  expect(() => splitURL('/mnt/backup')).toThrow(/: for this folder, write file:\/\/\/mnt\/backup$/);
+  await expect(loadBackend('https', '/')).rejects.toThrow(
+    /unknown type https: for an S3 server write s3:\/\/bucket\/path\?endpoint=https:\/\/host$/,
+  );
+});
+
 test.each([
   ['./a.js'],
   [{ import: './a.js' }],

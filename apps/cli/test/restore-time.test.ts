@@ -25,6 +25,25 @@ test.each([
   expect(timeOf(text)).toEqual(at);
 });
 
+test.each([
+  '2026-11-28T14:00:05Z',
+  '2026-11-28t14:00:05z',
+  '2026-11-28 14:00:05 UTC',
+  '2026-11-28 14:00:05 GMT',
+  '2026-11-28T16:00:05+02:00',
+  '2026-11-28T16:00:05+0200',
+  '2026-11-28 09:00:05.000 -05:00',
+])('"%s" is a moment in any time zone', (text) => {
+  expect(timeOf(text)).toEqual(new Date('2026-11-28T14:00:05Z'));
+});
+
+test.each(['2026-11-28T14:00Z', '2026-11-28 14:00 UTC', '2026-11-28 15:00+01:00'])(
+  '"%s" needs no seconds',
+  (text) => {
+    expect(timeOf(text)).toEqual(new Date('2026-11-28T14:00:00Z'));
+  },
+);
+
 test('yesterday is the day before, also at the start of a month and of a year', () => {
   const newYear = parseTime('yesterday 00:00', new Date(2027, 0, 1, 0, 0, 1));
   expect(newYear).toEqual({ kind: 'time', at: new Date(2026, 11, 31) });
@@ -58,6 +77,8 @@ test.each([
   'ago',
   '2 weeks ago',
   '2h later',
+  '2026-11-28 14:00 CET',
+  '2026-11-28 UTC',
 ])('"%s" is not a time', (text) => {
   expect(parseTime(text, NOW)).toEqual({ kind: 'unknown' });
 });
@@ -69,6 +90,8 @@ test.each([
   'yesterday 12:60',
   '2025-02-29 0:00',
   '2026-02-30',
+  '2026-02-30T14:00Z',
+  '2026-02-28T14:00+99:00',
 ])('"%s" does not exist in the calendar', (text) => {
   expect(parseTime(text, NOW)).toEqual({
     kind: 'impossible',

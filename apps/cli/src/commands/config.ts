@@ -3,6 +3,7 @@
 import { formatDuration } from '@sluice/core/config';
 import { isError, type ReplicationError } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
+import { describeEmpty } from '../config/directory.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { spell, type Problem } from '../config/problems.ts';
@@ -32,7 +33,7 @@ async function checkAsJSON(args: Arguments, shell: Shell): Promise<number> {
       ok: true,
       file: config.source,
       problems: [],
-      notes: config.notes.map((note) => shell.secrets.clean(note)),
+      notes: [...config.notes, ...describeEmpty(config)].map((note) => shell.secrets.clean(note)),
       databases: config.databases.map(toJSON),
     });
     return EXIT_CODES.ok;
@@ -65,7 +66,8 @@ function toJSON({ options, destinations }: DatabaseConfig): object {
   };
 }
 
-function print({ source, databases, notes }: Config, shell: Shell): void {
+function print(config: Config, shell: Shell): void {
+  const { source, databases, notes } = config;
   shell.stdout.write(`${source} is valid\n`);
   printTable(
     shell,
@@ -74,5 +76,6 @@ function print({ source, databases, notes }: Config, shell: Shell): void {
       destinations.map(({ name, type, target }) => [options.path, name, type, target]),
     ),
   );
-  for (const note of notes) shell.stdout.write(`note: ${shell.secrets.clean(note)}\n`);
+  for (const note of [...notes, ...describeEmpty(config)])
+    shell.stdout.write(`note: ${shell.secrets.clean(note)}\n`);
 }

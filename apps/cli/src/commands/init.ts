@@ -215,5 +215,5 @@ function nextSteps(file: string): string {
   const commands = ['config check', 'check', 'replicate'].map(
     (name) => `"sluice ${name}${config}"`,
   );
-  return `Edit it, then run ${commands.slice(0, -1).join(', ')} and ${commands.at(-1)}`;
+  return `Edit ${file}, then run ${commands.slice(0, -1).join(', ')} and ${commands.at(-1)}`;
 }

@@ -8,6 +8,7 @@ import { messageOf } from '@sluice/core';
 import { parseDuration } from '@sluice/core/config';
 import { usageError, type Arguments } from '../args.ts';
 import { colored } from '../color.ts';
+import { describeEmpty } from '../config/directory.ts';
 import { loadConfig } from '../config/load.ts';
 import type { DatabaseConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
@@ -33,13 +34,17 @@ const CLEAR = '\u001B[H\u001B[2J';
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
   const [argument] = args.positionals;
+  const unread = (config.unread ?? []).map((each) => each.config);
   const databases =
-    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
+    argument === undefined
+      ? [...config.databases, ...unread]
+      : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
   const watchMs = watchInterval(args);
   const unreadable = argument === undefined ? (config.unreadable ?? []) : [];
+  const empty = argument === undefined ? describeEmpty(config) : [];
   return await interruptible(async (signal) => {
     for (;;) {
       const found = await describeStatus(databases, connections, signal);
@@ -49,6 +54,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
       for (const { dir, why } of unreadable) {
         stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
       }
+      for (const line of empty) stderr.write(`sluice: ${line}\n`);
       const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
       const isGood = isHealthy && unreadable.length === 0;
       if (watchMs === undefined) return isGood ? EXIT_CODES.ok : EXIT_CODES.behind;

@@ -5,6 +5,7 @@ import { isMap, validate } from '@sluice/core/config';
 import { DIRECTORY } from './fields/directory.ts';
 import { drillSettings, type DrillSettings } from './fields/drill.ts';
 import { leaseOf } from './fields/lease.ts';
+import { hintForText } from './fields/path.ts';
 import { scrubSettings } from './fields/scrub.ts';
 import type { DatabaseConfig, DestinationConfig } from './model.ts';
 import { spell, type Path } from './problems.ts';
@@ -182,7 +183,8 @@ async function readReplicas(
   }
   const read: ReadReplica[] = [];
   for (const [item, where] of found) {
-    if (!isMap(item)) problems.add(where, `${spell(where)} must be a map of keys`);
+    if (!isMap(item))
+      problems.add(where, `${spell(where)} must be a map of keys${hintForText(item)}`);
     else {
       const one = await readReplica(item, where, context);
       if (one !== undefined) read.push(one);

@@ -9,7 +9,7 @@ import path, { posix } from 'node:path';
 import { defaultMetaPath } from '@sluice/core';
 import { hasControlCharacter } from '../control-characters.ts';
 import { readDatabase, type DatabaseContext, type ReadDatabase } from './database.ts';
-import type { DatabaseConfig, DestinationConfig, DirectoryConfig } from './model.ts';
+import type { Config, DatabaseConfig, DestinationConfig, DirectoryConfig } from './model.ts';
 import { realPathOf } from './overlaps.ts';
 import { matchesPattern } from './pattern.ts';
 import { spell, type Path, type Problems } from './problems.ts';
@@ -220,4 +220,19 @@ function baseOf({ backend, config, path: at, folder, type }: Base): {
 function isBelowOrSame(inner: string, outer: string): boolean {
   const folder = outer.endsWith('/') ? outer : `${outer}/`;
   return inner === outer || inner.startsWith(folder);
+}
+
+/** One line for each directory that was searched and has no database: its pattern may be wrong. */
+export function describeEmpty({
+  databases,
+  directories,
+  unreadable = [],
+}: Pick<Config, 'databases' | 'directories' | 'unreadable'>): string[] {
+  const known = new Set([
+    ...databases.map(({ directory }) => directory),
+    ...unreadable.map(({ dir }) => dir),
+  ]);
+  return directories
+    .filter(({ dir }) => !known.has(dir))
+    .map(({ dir, pattern }) => `there is no database ${pattern} in ${dir}`);
 }

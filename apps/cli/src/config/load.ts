@@ -61,7 +61,7 @@ function findConfig(given: string | undefined, shell: Shell): FoundConfig {
   if (found !== undefined) return { file: found, how: 'found' };
   throw new ReplicationError(
     'CONFIG_INVALID',
-    `no configuration found at ${shell.configPaths.join(', ')}; give its path with -config`,
+    `no configuration found at ${shell.configPaths.join(', ')}; give its path with -config, or write one with "sluice init"`,
   );
 }
 

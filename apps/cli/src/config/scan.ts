@@ -7,7 +7,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '@sluice/core/backend';
 import { databaseIn, isMeant, isStagingFolder, problemWithName } from './directory.ts';
-import type { Config, DatabaseConfig, DirectoryConfig } from './model.ts';
+import type { Config, DatabaseConfig, DirectoryConfig, UnreadDatabase } from './model.ts';
 import { examineFiles, type Examined } from './examine.ts';
 
 export interface ScanOptions {
@@ -107,6 +107,11 @@ async function namesIn(
   return { names: names.sort(), folders };
 }
 
+/** The files among them that cannot be read. */
+export function unreadOf(left: readonly LeftAlone[]): UnreadDatabase[] {
+  return left.flatMap(({ unread, why }) => (unread === undefined ? [] : [{ config: unread, why }]));
+}
+
 /** A folder below may be removed at any time. */
 function unlessGone(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -118,6 +123,7 @@ export async function withFound(config: Config, options?: ScanOptions): Promise<
   const databases = [...config.databases];
   const taken = new Set(databases.map(({ options: { path: file } }) => file));
   const unreadable: { dir: string; why: string }[] = [];
+  const unread: UnreadDatabase[] = [];
   const notes: string[] = [];
   for (const directory of config.directories) {
     const scan = await scanDirectory(directory, taken, options);
@@ -130,9 +136,10 @@ export async function withFound(config: Config, options?: ScanOptions): Promise<
       databases.push(database);
       taken.add(database.options.path);
     }
+    unread.push(...unreadOf(scan.left));
     for (const { file, why, isEmpty } of scan.left) {
       if (!isEmpty) notes.push(`${file} is left alone: ${why}`);
     }
   }
-  return { ...config, databases, unreadable, notes: [...config.notes, ...notes] };
+  return { ...config, databases, unreadable, unread, notes: [...config.notes, ...notes] };
 }

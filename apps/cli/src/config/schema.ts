@@ -22,7 +22,7 @@ import {
 import { z } from 'zod';
 import { parseAddress } from '../http/address.ts';
 import { hasControlCharacter } from '../control-characters.ts';
-import { problemWithPath, SQLITE_SCHEME, toDatabasePath } from './fields/path.ts';
+import { hintForText, problemWithPath, SQLITE_SCHEME, toDatabasePath } from './fields/path.ts';
 import { problemWithCommand } from './fields/command-line.ts';
 import { DIRECTORY } from './fields/directory.ts';
 import { ENCRYPTION } from './fields/encryption.ts';
@@ -258,7 +258,7 @@ export const DATABASE = z.strictObject({
       additionalProperties: true,
       description: 'the destination, if there is only one',
     },
-    (value) => (isMap(value) ? value : new Invalid('must be a map of keys')),
+    (value) => (isMap(value) ? value : new Invalid(`must be a map of keys${hintForText(value)}`)),
   ).optional(),
   replicas: list('list of destinations').optional(),
 });

@@ -39,11 +39,15 @@ export async function findAllFollowed(
   const config = await loadConfig(args, shell);
   const isOne = argument !== undefined;
   const databases = isOne ? [findDatabase(config, argument, args)] : config.databases;
-  const unreadable = isOne ? [] : (config.unreadable ?? []);
-  const errors = unreadable.map(({ dir, why }) => {
-    const message = `search ${dir} for databases: ${why}; check the path, and run this as the user of the replicator`;
-    return new ReplicationError('DATABASE_DENIED', message);
-  });
+  const { unreadable = [], unread = [] } = config;
+  const problems = [
+    ...unreadable.map(({ dir, why }) => `search ${dir} for databases: ${why}`),
+    ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}`),
+  ];
+  const next = 'check the path, and run this as the user of the replicator';
+  const errors = (isOne ? [] : problems).map(
+    (each) => new ReplicationError('DATABASE_DENIED', `${each}; ${next}`),
+  );
   return { databases: databases.map(({ options }) => completeOptions(options)), errors };
 }
 

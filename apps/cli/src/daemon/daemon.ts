@@ -107,6 +107,7 @@ async function replicateUntilEnd(
       .map((database) =>
         toReplicated(database, connections, damage, restoring.get(database.options.path)),
       ),
+    expected: config.databases.length,
     control: (self, path) => controlCommands(self, path, info),
     foreign: options.foreign,
     onHeld: options.held === 'refuse' ? crash.reject : undefined,

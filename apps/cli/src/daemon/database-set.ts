@@ -27,7 +27,7 @@ import { Turns } from './turns.ts';
 const OPENING_MAX = 16;
 /** The next one may open after this time, even if a destination does not answer. */
 const OPEN_MS_MAX = 5_000;
-const OPEN_EVERY_MS = 10;
+const OPEN_EVERY_MS = 50;
 /** Time between two attempts to start a database, e.g. while another process replicates it. */
 const RETRY_MS = 30_000;
 /** All changes that add databases. */

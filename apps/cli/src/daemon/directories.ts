@@ -14,7 +14,7 @@ import { isCandidate } from '../config/directory.ts';
 import type { Examined } from '../config/examine.ts';
 import type { Config, DatabaseConfig, DirectoryConfig } from '../config/model.ts';
 import { matchesPattern } from '../config/pattern.ts';
-import { scanDirectory, type Scan } from '../config/scan.ts';
+import { scanDirectory, unreadOf, type Scan } from '../config/scan.ts';
 import type { DatabaseSet, Member } from './database-set.ts';
 import { NO_CHANGES } from './diff.ts';
 import { Outside } from './outside.ts';
@@ -63,7 +63,17 @@ export class Directories {
     this.#options = options;
     this.#names = new SecondNames(options.databases);
     this.#outside = new Outside(options.databases);
-    this.#said = new Set(options.config().notes);
+    const { directories, notes, unread = [], unreadable = [] } = options.config();
+    this.#said = new Set(notes);
+    for (const directory of directories) {
+      const { dir } = directory;
+      this.#outside.searched(
+        dir,
+        unread.filter(({ config }) => config.directory === dir),
+      );
+      const silent = unreadable.find((each) => each.dir === dir);
+      if (silent !== undefined) this.#outside.unsearched(directory, silent.why);
+    }
   }
 
   /** What is not backed up: databases that wait or cannot be read, and directories that cannot be searched. */
@@ -72,17 +82,12 @@ export class Directories {
   }
 
   /** Adds what was found when the configuration was read, then looks again and again. */
-  start(found: readonly DatabaseConfig[], unreadable: Config['unreadable'] = []): void {
+  start(found: readonly DatabaseConfig[]): void {
     const config = this.#options.config();
     if (config.directories.length === 0) return;
-    for (const directory of config.directories) {
-      const { dir } = directory;
-      this.#outside.wait(
-        dir,
-        found.filter((each) => each.directory === dir),
-      );
-      const silent = unreadable.find((each) => each.dir === dir);
-      if (silent !== undefined) this.#outside.unsearched(directory, silent.why);
+    for (const { dir } of config.directories) {
+      const own = found.filter((each) => each.directory === dir);
+      this.#outside.wait(dir, own);
     }
     this.#looking = this.#addNew(found, config).then(() => this.#look());
   }
@@ -158,7 +163,7 @@ export class Directories {
       return;
     }
     this.#unreadable.delete(dir);
-    this.#outside.searched(dir, scan.left);
+    this.#outside.searched(dir, unreadOf(scan.left));
     for (const { file, why, isEmpty } of scan.left) {
       if (!isEmpty) this.#sayOnce(`${file} is left alone: ${why}`);
     }

@@ -4,8 +4,7 @@
  */
 
 import { ReplicationError } from '@sluice/core/backend';
-import type { DatabaseConfig, DirectoryConfig } from '../config/model.ts';
-import type { LeftAlone } from '../config/scan.ts';
+import type { DatabaseConfig, DirectoryConfig, UnreadDatabase } from '../config/model.ts';
 import type { DatabaseSet, Member } from './database-set.ts';
 
 /** Members of each directory. */
@@ -47,12 +46,13 @@ export class Outside {
     replace(this.#failed, dir, [toMember({ ...template, destinations: [] }, message)]);
   }
 
-  /** The directory was searched. */
-  searched(dir: string, left: readonly LeftAlone[]): void {
-    const members = left.flatMap(({ unread, why }) =>
-      unread === undefined ? [] : [toMember(unread, why)],
+  /** The directory was searched. These files in it could not be read. */
+  searched(dir: string, unread: readonly UnreadDatabase[]): void {
+    replace(
+      this.#failed,
+      dir,
+      unread.map(({ config, why }) => toMember(config, why)),
     );
-    replace(this.#failed, dir, members);
   }
 
   /** The configuration has other directories now. */

@@ -117,9 +117,8 @@ export class Running {
       readURLs: async (path, urls) => this.#readURLs(path, urls),
       logger,
     });
-    const { databases, unreadable } = this.#options.config;
-    const found = databases.filter(({ directory }) => directory !== undefined);
-    this.directories.start(found, unreadable);
+    const { databases } = this.#options.config;
+    this.directories.start(databases.filter(({ directory }) => directory !== undefined));
     const folders = processFolders(this.#key, shell.environment);
     this.#socket = await openProcessSocket(folders, commands, logger);
     stop.onReload(() => {

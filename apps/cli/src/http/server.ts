@@ -22,6 +22,8 @@ export interface HTTPServerOptions {
   readonly routes: Routes;
   /** Asked in order for the paths that are not in `routes`. */
   readonly mounts?: readonly Mount[] | undefined;
+  /** Names by which it is reached through a proxy, beside addresses and localhost. */
+  readonly hosts?: readonly string[] | undefined;
   readonly logger: Logger;
 }
 
@@ -30,7 +32,7 @@ export async function serveHTTP(options: HTTPServerOptions): Promise<HTTPServer>
   const { addr, routes, mounts = [], logger } = options;
   const { host, port } = addressOf(addr);
   const closing = new AbortController();
-  let hosts: Hosts = 'own';
+  let hosts: Hosts = (options.hosts ?? []).map((name) => name.toLowerCase());
   const server = http.createServer((request, response) => {
     answer(request, response, { routes, mounts, hosts, signal: closing.signal }).catch(
       (error: unknown) => {
@@ -84,8 +86,8 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** Which names a request may use for this server. */
-type Hosts = 'own' | 'any';
+/** Which names a request may use for this server, beside addresses and localhost. */
+type Hosts = readonly string[] | 'any';
 
 interface AnswerContext {
   readonly routes: Routes;
@@ -99,7 +101,7 @@ async function answer(
   response: http.ServerResponse,
   { routes, mounts, hosts, signal }: AnswerContext,
 ): Promise<void> {
-  if (hosts === 'own' && !isOwnHost(request.headers.host)) {
+  if (hosts !== 'any' && !isOwnHost(request.headers.host, hosts)) {
     send(request, response, MISDIRECTED);
     return;
   }
@@ -135,15 +137,18 @@ const TEXT = 'text/plain; charset=utf-8';
 const MISDIRECTED: Reply = {
   code: 421,
   type: TEXT,
-  body: 'this server answers to localhost and IP addresses only; write a host before the colon of addr to change that\n',
+  body: 'this server answers to localhost and IP addresses only; behind a proxy, list the name in page.hosts, or let the proxy send another Host\n',
 };
 
 /** A browser sends the name in its address bar, which another site chooses. It cannot choose these. */
-export function isOwnHost(host: string | undefined): boolean {
+export function isOwnHost(host: string | undefined, known: readonly string[] = []): boolean {
   if (host === undefined) return true; // HTTP/1.0: not a browser
-  const name = host.replace(/:\d+$/, '');
+  const name = host.replace(/:\d+$/, '').toLowerCase();
   return (
-    name === 'localhost' || name.endsWith('.localhost') || /^(\d+(\.\d+){3}|\[[^\]]*\])$/.test(name)
+    known.includes(name) ||
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    /^(\d+(\.\d+){3}|\[[^\]]*\])$/.test(name)
   );
 }
 

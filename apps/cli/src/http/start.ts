@@ -63,7 +63,7 @@ export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {
   const page = createPage(input);
   const mounts = page === undefined ? [] : [page.handle];
   try {
-    const server = await serveHTTP({ addr, routes, mounts, logger });
+    const server = await serveHTTP({ addr, routes, mounts, hosts: config.page.hosts, logger });
     if (page !== undefined) logger.info(`page at http://${server.address}/`);
     return {
       ...server,

@@ -53,7 +53,7 @@ export function describeMaybeNewer(leftOut: readonly LeftOut[]): string {
           : `its files go up to TXID ${formatTXID(txid)}`;
       return (
         `\nthere may be a newer state at ${name} (${target}), which was left out (${code}): ${shown}. ` +
-        `To see why, run "sluice restore -replica ${name}"`
+        `To see why, repeat the restore with "-replica ${name} -dry-run"`
       );
     })
     .join('');

@@ -3,7 +3,8 @@
  * that of the process (TZ).
  *
  *  form        examples                                     meaning
- *  RFC 3339    2026-11-29T14:00:00Z, …T14:00:00.25+01:00    that moment
+ *  RFC 3339    2026-11-29T14:00:00Z, …T14:00:00.25+01:00    that moment; also without seconds, …T14:00Z, with a
+ *              2026-11-29 14:00 UTC, 2026-11-29 14:00 +0100 space before the zone, and without its colon
  *  local       2026-11-29 14:00, 2026-11-29T14:00:05        on this machine's clock
  *  date        2026-11-29                                   the first moment of that day on this machine's clock
  *  day, time   today 09:30, yesterday 14:00:05              on this machine's clock
@@ -18,10 +19,11 @@ export type ParsedTime =
 
 /** Examples for messages and help. */
 export const TIME_EXAMPLES =
-  '2026-01-31T12:00:00Z, "2026-01-31 14:00" (local time), 2026-01-31 (its start), "yesterday 14:00" or "2h ago"';
+  '2026-01-31T12:00:00Z, "2026-01-31 12:00 +01:00", "2026-01-31 14:00" (local time), 2026-01-31 (its start), "yesterday 14:00" or "2h ago"';
 
 const TIME = String.raw`\d\d?:\d\d(?::\d\d(?:\.\d+)?)?`;
-const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d+)?)([Zz]|[+-]\d\d:\d\d)$/;
+const ZONED =
+  /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(?:(Z|UTC|GMT)|([+-]\d\d):?(\d\d))$/i;
 const LOCAL = new RegExp(`^(\\d{4}-\\d\\d-\\d\\d)[Tt ](${TIME})$`);
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const DAY = new RegExp(`^(today|yesterday) (${TIME})$`, 'i');
@@ -41,11 +43,13 @@ const NOT_A_DATE: ParsedTime = { kind: 'impossible', why: 'does not exist in the
 /** Parses one of the forms above. */
 export function parseTime(text: string, now: Date): ParsedTime {
   const trimmed = text.trim();
-  const absolute = RFC3339.exec(trimmed);
+  const absolute = ZONED.exec(trimmed);
   if (absolute !== null) {
-    const [, day = '', time = '', zone = ''] = absolute;
-    const at = new Date(`${day}T${time}${zone.toUpperCase()}`);
-    const exists = isInCalendar(`${day}T${time}`) && !Number.isNaN(at.getTime());
+    const [, day = '', minutes = '', seconds = ':00', isUTC, hours = '', rest = ''] = absolute;
+    const zone = isUTC === undefined ? `${hours}:${rest}` : 'Z';
+    const written = `${day}T${minutes}${seconds}`;
+    const at = new Date(`${written}${zone}`);
+    const exists = isInCalendar(written) && !Number.isNaN(at.getTime());
     return exists ? { kind: 'time', at } : NOT_A_DATE;
   }
   const local = LOCAL.exec(trimmed);

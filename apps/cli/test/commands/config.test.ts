@@ -31,6 +31,17 @@ test('lists the destinations and the keys without effect', async () => {
   ]);
 });
 
+test('a directory without databases is named, here and by status', async () => {
+  const folder = temporaryFolder();
+  const text = `dbs: [{ dir: ${folder}, pattern: '*.sqlite', replica: { path: /backup } }]\n`;
+  const file = writeFile(folder, 'sluice.yml', text);
+  const line = `there is no database *.sqlite in ${folder}\n`;
+  const checked = await sluice(['config', 'check', '-config', file]);
+  expect([checked.code, checked.stdout]).toEqual([0, expect.stringContaining(`note: ${line}`)]);
+  const status = await sluice(['status', '-config', file]);
+  expect([status.code, status.stderr]).toEqual([0, `sluice: ${line}`]);
+});
+
 test('prints the same as JSON', async () => {
   const file = writeFile(temporaryFolder(), 'sluice.yml', RIGHT);
   const { code, stdout } = await sluice(['config', 'check', '-json', '-config', file]);

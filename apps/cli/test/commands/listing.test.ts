@@ -141,7 +141,9 @@ test('the configuration is found by -config, then by variables, then at the defa
 test('without a configuration, the searched paths are listed', async () => {
   const { code, stderr } = await sluice(['databases'], {}, ['/a.yml', '/b.yml']);
   expect(code).toBe(2);
-  expect(stderr).toContain('no configuration found at /a.yml, /b.yml; give its path with -config');
+  expect(stderr).toContain(
+    'no configuration found at /a.yml, /b.yml; give its path with -config, or write one with "sluice init"',
+  );
 });
 
 test('-no-expand-env keeps dollar signs', async () => {
@@ -195,10 +197,13 @@ test('a flag before the command is refused with the right order', async () => {
   );
 });
 
-test('the closest command is suggested for an unknown one', async () => {
-  const { code, stderr } = await sluice(['replicat']);
-  expect([code, stderr]).toEqual([
-    2,
-    'sluice replicat: unknown command; did you mean replicate?\n',
-  ]);
-});
+test.each([[['replicat']], [['help', 'replicat']]])(
+  'the closest command is suggested for an unknown one: %j',
+  async (words) => {
+    const { code, stderr } = await sluice(words);
+    expect([code, stderr]).toEqual([
+      2,
+      'sluice replicat: unknown command; did you mean replicate?\n',
+    ]);
+  },
+);

@@ -61,10 +61,12 @@ test('the result names a destination without an identity that may have newer com
     sluice(['restore', '-o', path.join(temporaryFolder(), 'app.db'), ...more, ...words]);
   const { code, stdout } = await run();
   const line = new RegExp(
-    `\nthere may be a newer state at sealed \\(file:.*REPLICA_NO_IDENTITY\\): its files go up to TXID ${latest?.txid}`,
+    `\nthere may be a newer state at sealed \\(file:.*REPLICA_NO_IDENTITY\\): its files go up to TXID ${latest?.txid}. To see why, repeat the restore with "-replica sealed -dry-run"`,
   );
   expect([code, stdout]).toEqual([0, expect.stringMatching(line)]);
   expect((await run('-dry-run')).stdout).toMatch(line);
+  const why = await run('-replica', 'sealed', '-dry-run');
+  expect([why.code, why.stderr]).toEqual([6, expect.stringContaining('identity') as string]);
   const json = JSON.parse((await run('-json')).stdout) as object;
   const named = { replica: 'sealed', code: 'REPLICA_NO_IDENTITY', txid: latest?.txid };
   expect(json).toMatchObject({ replica: 'near', maybe_newer_at: [named] });

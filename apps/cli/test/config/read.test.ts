@@ -117,7 +117,7 @@ dbs:
     'test.yml:17: dbs[0].replicas[3]: typ is not a key of file: did you mean type?',
     'test.yml:19: dbs[0].replicas[4]: sync-intervall is not a key of file: did you mean sync-interval?',
     'test.yml:20: dbs[1].path: /data/app.db is already the path of dbs[0].path',
-    'test.yml:21: dbs[1]: replica must be a map of keys',
+    'test.yml:21: dbs[1]: replica must be a map of keys: write { path: … }',
     'test.yml:22: dbs[2].replicas is empty: add at least one destination',
     'test.yml:22: dbs[2]: path is missing',
   ]);
@@ -283,6 +283,14 @@ test.each([
   ['{ type: "@acme/none" }', /needs the package @acme\/none: run "npm install @acme\/none" in/],
 ])('the destination %s is refused', async (replica, message) => {
   await expect(readText(`dbs: [{ path: /d, replica: ${replica} }]`)).rejects.toThrow(message);
+});
+
+test.each([
+  ['replica: "s3://b/p"', /replica must be a map of keys: write \{ url: … \}/],
+  ['replicas: ["s3://b/p"]', /replicas\[0\] must be a map of keys: write \{ url: … \}/],
+  ['replicas: [/mnt/b]', /replicas\[0\] must be a map of keys: write \{ path: … \}/],
+])('%s is refused with a hint', async (replicas, message) => {
+  await expect(readText(`dbs: [{ path: /d, ${replicas} }]`)).rejects.toThrow(message);
 });
 
 test('a timeout of 0 allows one attempt', async () => {

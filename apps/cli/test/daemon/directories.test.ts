@@ -19,12 +19,11 @@ const log = (): void => undefined;
 interface Scene {
   readonly dir: string;
   readonly databases: DatabaseSet;
-  readonly directories: Directories;
   /** What is in each file, by its name. Default: a database. */
   readonly contents: Map<string, Examined>;
   /** Each `add` waits for it. */
   readonly added: PromiseWithResolvers<void>;
-  readonly start: () => Promise<void>;
+  readonly start: () => Promise<Directories>;
   /** The paths outside, below the directory, and what is wrong with them. */
   readonly outside: () => (readonly [string, string | undefined])[];
 }
@@ -34,7 +33,7 @@ async function newScene(...names: readonly string[]): Promise<Scene> {
   fs.mkdirSync(dir);
   for (const name of names) fs.writeFileSync(path.join(dir, name), 'it is replaced by a test');
   const replica = `replica: { path: ${temporaryFolder()} }`;
-  const read = await readText(`dbs: [{ dir: ${dir}, pattern: '*.db', ${replica} }]`);
+  let read = await readText(`dbs: [{ dir: ${dir}, pattern: '*.db', ${replica} }]`);
   const contents = new Map<string, Examined>();
   const added = Promise.withResolvers<void>();
   const execute = async ({ kind }: { readonly kind: string }): Promise<unknown> => {
@@ -53,19 +52,21 @@ async function newScene(...names: readonly string[]): Promise<Scene> {
   });
   const examine = async (files: readonly string[]): Promise<readonly Examined[]> =>
     files.map((file) => contents.get(path.basename(file)) ?? 'database');
-  const directories = new Directories({ databases, config: () => read, examine, logger });
+  let directories: Directories | undefined;
   onTestFinished(async () => {
     added.resolve();
-    await directories.close();
+    await directories?.close();
   });
   return {
-    ...{ dir, databases, directories, contents, added },
+    ...{ dir, databases, contents, added },
     start: async () => {
-      const found = await withFound(read, { examine });
-      directories.start(found.databases, found.unreadable);
+      read = await withFound(read, { examine });
+      directories = new Directories({ databases, config: () => read, examine, logger });
+      directories.start(read.databases);
+      return directories;
     },
     outside: () =>
-      directories.outside.map(({ config, error }) => {
+      (directories?.outside ?? []).map(({ config, error }) => {
         return [path.relative(dir, config.options.path), error?.message] as const;
       }),
   };
@@ -85,9 +86,9 @@ test('databases that wait to be added are known', async () => {
 });
 
 test('a database that a command has unregistered is not waited for', async () => {
-  const { dir, databases, directories, added, start, outside } = await newScene('a.db');
+  const { dir, databases, added, start, outside } = await newScene('a.db');
   added.resolve();
-  await start();
+  const directories = await start();
   await directories.looked();
   await databases.unregister(path.join(dir, 'a.db'));
   expect(databases.all).toEqual([]);
@@ -110,31 +111,29 @@ test('a file that cannot be read is known, and is looked into again although it 
   added.resolve();
   contents.set('b.db', { why: 'it cannot be read: EACCES', isUnreadable: true });
   await start();
+  expect(outside()).toContainEqual(['b.db', 'it cannot be read: EACCES']);
   await expect.poll(() => databases.replicated.length, WAIT).toBe(1);
-  await expect.poll(outside, WAIT).toEqual([['b.db', 'it cannot be read: EACCES']]);
+  expect(outside()).toEqual([['b.db', 'it cannot be read: EACCES']]);
   contents.delete('b.db');
   await expect.poll(() => databases.replicated.length, WAIT).toBe(2);
   expect(outside()).toEqual([]);
 });
 
 test('a file that is no database is no problem', async () => {
-  const { databases, directories, added, contents, start, outside } = await newScene(
-    'a.db',
-    'b.db',
-  );
+  const { databases, added, contents, start, outside } = await newScene('a.db', 'b.db');
   added.resolve();
   contents.set('b.db', { why: 'it is not a SQLite database, or is encrypted' });
-  await start();
+  const directories = await start();
   await expect.poll(() => databases.replicated.length, WAIT).toBe(1);
   await directories.looked();
   expect(outside()).toEqual([]);
 });
 
 test('of two names of one file, one is replicated, also if both were there at the start', async () => {
-  const { dir, databases, directories, added, start, outside } = await newScene('a.db');
+  const { dir, databases, added, start, outside } = await newScene('a.db');
   added.resolve();
   fs.linkSync(path.join(dir, 'a.db'), path.join(dir, 'b.db'));
-  await start();
+  const directories = await start();
   await directories.looked();
   expect(databases.replicated.map(({ options }) => options.path)).toEqual([path.join(dir, 'a.db')]);
   expect(outside()).toEqual([]);

@@ -30,8 +30,9 @@ export class CLIProcess {
   #stderr = '';
   #hasEnded = false;
 
-  constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}, folder?: string) {
     this.#child = spawn(process.execPath, [CLI, ...words], {
+      cwd: folder,
       env: {
         ...process.env,
         LOG_LEVEL: '',

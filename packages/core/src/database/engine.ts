@@ -195,7 +195,7 @@ export class Engine {
     const { clock, gauges, kernel, options } = this.#context;
     this.#following = undefined;
     this.#idle = new IdleDatabase({
-      ...{ files, kernel, clock, gauges, pollMs: options.monitorIntervalMs },
+      ...{ files, kernel, clock, gauges, options, polls: this.#openDatabases.idlePolls },
       onChange: () => this.#wake(),
     });
     this.#leave();

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/clock.ts';
 import { toPosition, type Position } from '../../src/database/continuity/position.ts';
 import type { Engine } from '../../src/database/engine.ts';
 import { Gauges } from '../../src/database/gauges.ts';
+import { IdlePolls } from '../../src/database/idle/idle-polls.ts';
 import { IdleDatabase, readIdleFiles, type IdleFiles } from '../../src/database/idle-database.ts';
 import type { OpenDatabase } from '../../src/database/opening.ts';
 import { Rest, type RestContext, type RestHost } from '../../src/database/rest.ts';
@@ -271,7 +272,9 @@ function backfilled(name?: string): Files {
   wal.close();
   const idle = new IdleDatabase({
     files,
-    ...{ kernel, clock: systemClock, gauges: Gauges.create(0), pollMs: 3_600_000 },
+    ...{ kernel, clock: systemClock, gauges: Gauges.create(0) },
+    options: { monitorIntervalMs: 3_600_000, maxLagMs: 3_600_000 },
+    polls: new IdlePolls(),
     onChange: () => undefined,
   });
   idle.close(); // only its watchers

@@ -24,3 +24,9 @@ export function problemWithPath(written: string): string | undefined {
     ? `${written} is the root of the file system`
     : undefined;
 }
+
+/** What somebody meant who wrote a text in the place of a destination. */
+export function hintForText(item: unknown): string {
+  if (typeof item !== 'string' || item === '') return '';
+  return `: write { ${item.includes('://') ? 'url' : 'path'}: … }`;
+}
