@@ -37,6 +37,9 @@ try {
     // In a process of its own.
     assert.match(sluice('drill', `file://${backup}`), /quick_check is ok/);
   }
+  // The pages are in the package.
+  assert.match(sluice('help', 'docs/recover.md'), /^# Recover/);
+  assert.match(sluice('help', 'REPLICA_IN_USE'), /^### REPLICA_IN_USE/);
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });
 }

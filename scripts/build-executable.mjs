@@ -16,6 +16,8 @@ import { NEWEST_NODE, runtimePackage } from './versions.mjs';
 const MAIN = path.join(ROOT, 'scripts', 'executable', 'main.cjs');
 /** Files that are read only by people and compilers. Licenses stay. */
 const UNUSED = /\.(?:d\.[cm]?ts|map|md|markdown|[cm]?ts|flow|tsbuildinfo)$/;
+/** The pages that `sluice help` prints. */
+const PAGES = path.join('sluice', 'docs', '/');
 /** Other runtimes, and links to programs. */
 const UNUSED_FOLDERS = /^(?:\.bin|\.cache|node-(?:bin-)?[a-z]+-[a-z0-9]+|node-oldest|node-newest)$/;
 const RUN = "import(require('node:url').pathToFileURL(process.argv[1]).href);\n";
@@ -70,7 +72,8 @@ function namesIn(root, folder) {
     .flatMap((entry) => {
       const name = path.join(folder, entry.name);
       if (entry.isDirectory()) return UNUSED_FOLDERS.test(entry.name) ? [] : namesIn(root, name);
-      return entry.isFile() && !UNUSED.test(entry.name) ? [name] : [];
+      const isUsed = !UNUSED.test(entry.name) || name.startsWith(PAGES);
+      return entry.isFile() && isUsed ? [name] : [];
     });
 }
 

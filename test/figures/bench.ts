@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const S3_SERVER = fileURLToPath(new URL('../servers/s3/main.ts', import.meta.url));
-const CLI = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
+export const CLI: string = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
 
 export interface Row {
   readonly what: string;

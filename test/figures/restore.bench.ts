@@ -26,6 +26,8 @@ const BUCKETS = [
   { what: 'each page four times', share: 2 },
 ] as const;
 const MEMORY_MIB_MAX = 300;
+/** Bytes a second. */
+const GIGABIT = 125_000_000;
 
 const { values } = parseArgs({
   options: {
@@ -97,8 +99,10 @@ async function localRows(folder: string, what: string): Promise<Row[]> {
 }
 
 async function remoteRows(folder: string): Promise<Row[]> {
-  const { costs, rounds } = await measureOverS3(folder, runs);
+  const { costs, rounds } = await measureOverS3(folder, { runs });
   const base = costs['sdk']?.wallMs ?? Number.NaN;
+  const slow = (await measureOverS3(folder, { runs, bytesPerSecond: GIGABIT })).costs;
+  const slowBase = slow['sdk']?.wallMs ?? Number.NaN;
   const what = `${BUCKETS[0].what}, over S3 at 30 ms`;
   return [
     rowOf(`${what}: up to the first page`, 'round trips', 3, rounds),
@@ -107,6 +111,12 @@ async function remoteRows(folder: string): Promise<Row[]> {
       'x',
       1.3,
       pick(costs, (cost) => cost.wallMs / base),
+    ),
+    rowOf(
+      `${what} and 1 Gbit/s: wall, of a plain download`,
+      'x',
+      1.3,
+      pick(slow, (cost) => cost.wallMs / slowBase),
     ),
     rowOf(
       `${what}: peak memory`,

@@ -17,14 +17,7 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
     return EXIT_CODES.usage;
   }
   if (/^(-h|--?help|help)$/.test(first)) {
-    const [about] = rest;
-    const command = about === undefined ? undefined : findCommand(about);
-    if (about !== undefined && command === undefined) {
-      shell.stderr.write(await unknownCommand(about));
-      return EXIT_CODES.usage;
-    }
-    shell.stdout.write(command === undefined ? helpOfAll() : helpOf(command));
-    return EXIT_CODES.ok;
+    return await help(rest[0], shell);
   }
   const command = findCommand(first.replace(/^--?version$/, 'version'));
   if (command === undefined) {
@@ -37,6 +30,25 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
   }
   const { runCommand } = await import('./run-command.ts');
   return await runCommand(command, rest, shell);
+}
+
+/** `sluice help`, with a command, a page or an error code. */
+async function help(topic: string | undefined, shell: Shell): Promise<number> {
+  const command = topic === undefined ? undefined : findCommand(topic);
+  if (topic === undefined || command !== undefined) {
+    shell.stdout.write(command === undefined ? helpOfAll() : helpOf(command));
+    return EXIT_CODES.ok;
+  }
+  const { readTopic } = await import('./help-page.ts');
+  const text = readTopic(topic);
+  if (text === undefined) {
+    shell.stderr.write(
+      `sluice help ${topic}: no such command, page or error code; "sluice help" lists the commands, "sluice help pages" the pages\n`,
+    );
+    return EXIT_CODES.usage;
+  }
+  shell.stdout.write(text);
+  return EXIT_CODES.ok;
 }
 
 async function unknownCommand(name: string): Promise<string> {

@@ -17,6 +17,7 @@ export function helpOf(command: Command): string {
     [command.help],
     ['flags, with one dash or two:', ...lines],
     ...(examples.length > 0 ? [['for example:', ...examples]] : []),
+    [`More: sluice help docs/commands.md#${command.name}`],
     [''],
   ];
   return parts.map((part) => part.join('\n')).join('\n\n');
@@ -33,7 +34,8 @@ export function helpOfAll(): string {
     '',
     ...lines,
     '',
-    'Run "sluice COMMAND -help" for the flags of a command.',
+    'Run "sluice COMMAND -help" for the flags of a command, and "sluice help CODE" for what an error code means.',
+    '"sluice help pages" lists the pages of the documentation, and "sluice help PAGE" prints one.',
     '',
   ].join('\n');
 }

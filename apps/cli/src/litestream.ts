@@ -46,7 +46,12 @@ const TOP_WORDS: readonly Word[] = [
   word('top', 'socket.enabled', 'true', NO_SOCKET),
   word('top', 'socket.path', '/var/run/litestream.sock', NO_SOCKET),
   word('top', 'socket.permissions', '"0600"', NO_SOCKET),
-  word('top', 'mcp-addr', '":3001"', noted('there is no MCP server: use the commands with -json')),
+  word(
+    'top',
+    'mcp-addr',
+    '":3001"',
+    noted('no address serves MCP: run "sluice mcp", which speaks on stdin and stdout'),
+  ),
 ];
 
 const DATABASE_WORDS: readonly Word[] = [

@@ -6,7 +6,11 @@ import { runCLI } from './cli.ts';
 import { exitNow, hasHangingThread } from './exit-now.ts';
 import { Secrets } from './secrets.ts';
 import { DEFAULT_CONFIG_PATHS } from './shell.ts';
-import { growYoungGeneration, limitYoungGeneration } from './young-generation.ts';
+import {
+  growYoungGeneration,
+  limitOldGeneration,
+  limitYoungGeneration,
+} from './young-generation.ts';
 
 const NODE_MIN = [22, 18] as const;
 /** Commands that load a vendor's SDK and move much data. */
@@ -22,6 +26,7 @@ const words = process.argv.slice(2);
 const isDaemon = words[0] === 'replicate';
 if (words[0] === 'restore') growYoungGeneration();
 else if (MOVES_DATA.has(words[0] ?? '')) limitYoungGeneration();
+if (isDaemon) limitOldGeneration(); // it runs for months, and most of its databases may be idle
 process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
 process.stderr.on('error', () => undefined);
 process.exitCode = await runCLI(words, {

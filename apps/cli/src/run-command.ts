@@ -1,5 +1,6 @@
 /** Runs one command: parses its arguments and returns its exit code. */
 
+import { isError } from '@sluice/core/backend';
 import { parseArguments, type Arguments } from './args.ts';
 import { describeError } from './describe-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -43,6 +44,7 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   status: () => import('./commands/status.ts'),
   version: () => import('./commands/version.ts'),
   diagnose: () => import('./commands/diagnose.ts'),
+  mcp: () => import('./commands/mcp.ts'),
   completion: () => import('./commands/completion.ts'),
 };
 
@@ -65,6 +67,9 @@ export async function runCommand(
     const isInterrupted = error instanceof Interrupted;
     const message = isInterrupted ? `sluice: ${error.message}` : describeError(error);
     shell.stderr.write(`${shell.secrets.clean(message)}\n`);
+    if (isError(error) && shell.terminal !== undefined) {
+      shell.stderr.write(`  "sluice help ${error.code}" says more about it\n`);
+    }
     return isInterrupted ? error.exitCode : exitCodeOf(error);
   }
 }

@@ -38,6 +38,17 @@ export function growYoungGeneration(): void {
   limitYoungGeneration();
 }
 
+/**
+ * Collects the old generation when it has grown by GROWTH_PERCENT. By default V8 lets it double or more before, and does
+ * not give back what the start of many databases has used: with 150 of them 323 MiB instead of 234, for the same
+ * processor time. Call before the modules of a command are loaded.
+ */
+export function limitOldGeneration(): void {
+  setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
+}
+
+const GROWTH_PERCENT = 20;
+
 function youngBytes(): number {
   const spaces = getHeapSpaceStatistics();
   return spaces.find(({ space_name: name }) => name === 'new_space')?.space_size ?? YOUNG_BYTES;

@@ -50,6 +50,15 @@ test('a file that cannot be read is a warning, and is tried again', async () => 
   expect(await drillOf()).toBe('ok');
 });
 
+test('a failed drill counts although its file cannot be read any more', async () => {
+  const { folder, drillOf, writeDrill } = await scene();
+  writeDrill('failed');
+  expect(await drillOf()).toBe('failed');
+  fs.rmSync(path.join(folder, 'drill.json'));
+  fs.mkdirSync(path.join(folder, 'drill.json'));
+  expect(await drillOf()).toBe('failed');
+});
+
 test('of many databases some are looked at in each read, and all in turn', async () => {
   const folders = Array.from({ length: 5 }, () => temporaryFolder());
   const dbs = folders.map((folder, index) => {

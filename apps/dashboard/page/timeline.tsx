@@ -155,9 +155,9 @@ function Lane({ history, drill, topPx, widthPx, toX }: LaneProps): JSX.Element {
           />
         );
       })}
-      {drill?.last !== undefined && (
-        <DrillMark last={drill.last} x={toX(drill.last.at)} widthPx={widthPx} y={topPx + 10} />
-      )}
+      {drillsOf(drill).map((each) => (
+        <DrillMark key={each.at} drill={each} x={toX(each.at)} widthPx={widthPx} y={topPx + 10} />
+      ))}
     </g>
   );
 }
@@ -170,15 +170,22 @@ function Diamond({ x, y, title }: { x: number; y: number; title: string }): JSX.
   );
 }
 
+type DrawnDrill = Pick<NonNullable<DrillSummary['last']>, 'result' | 'at'>;
+
+/** The oldest first, so that the last one is drawn over it. */
+function drillsOf({ last, earlier = [] }: Partial<DrillSummary> = {}): readonly DrawnDrill[] {
+  return last === undefined ? [] : [last, ...earlier].toReversed();
+}
+
 interface DrillMarkProps {
-  readonly last: NonNullable<DrillSummary['last']>;
+  readonly drill: DrawnDrill;
   readonly x: number;
   readonly widthPx: number;
   readonly y: number;
 }
 
 /** A drill after the newest state is drawn at the end. */
-function DrillMark({ last: { result, at }, x, widthPx, y }: DrillMarkProps): JSX.Element | null {
+function DrillMark({ drill: { result, at }, x, widthPx, y }: DrillMarkProps): JSX.Element | null {
   if (x < 0) return null;
   const center = Math.min(Math.max(7, widthPx - 7), Math.max(7, x));
   const isOk = result === 'ok';

@@ -60,6 +60,8 @@ export class Feed {
   #readAt = new Date(0);
   #nextMs: number;
   #unreadable: string | undefined;
+  /** Whether the reader has read since it began: what it had read before may be hours old. */
+  #isCurrent = false;
   #stop: AbortController | undefined;
 
   constructor(source: DashboardSource, intervalMsMin: number = INTERVAL_MS_MIN) {
@@ -88,7 +90,7 @@ export class Feed {
 
   /** One reading, without a stream. */
   async read(signal: AbortSignal): Promise<Tick> {
-    if (this.#stop === undefined || this.#version === 0) await this.#readOnce(signal);
+    if (!this.#isCurrent) await this.#readOnce(signal);
     return this.#tickSince(0);
   }
 
@@ -103,12 +105,14 @@ export class Feed {
     if (this.#clients.size > 0) return;
     this.#stop?.abort(new Error('no page is open'));
     this.#stop = undefined;
+    this.#isCurrent = false;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#readOnce(signal);
       if (signal.aborted) return;
+      this.#isCurrent = true;
       for (const client of this.#clients) this.#send(client);
       await waitFor(this.#nextMs, signal);
     }
@@ -163,7 +167,8 @@ export class Feed {
 
   #send(client: Client): void {
     const { controller, version } = client;
-    if (this.#version === version || (controller.desiredSize ?? 0) <= 0) return; // pull() comes later
+    if (!this.#isCurrent || this.#version === version) return;
+    if ((controller.desiredSize ?? 0) <= 0) return; // pull() comes later
     const tick = this.#tickSince(version);
     client.version = this.#version;
     controller.enqueue(ENCODER.encode(`event: status\ndata: ${JSON.stringify(tick)}\n\n`));

@@ -73,7 +73,7 @@ export function toRow(
       toDestination(each, {
         failingMs: facts.destinations.find(({ name }) => name === each.name)?.failingMs ?? 0,
         at,
-        drill: drills?.find(({ destination }) => destination === each.name),
+        drill: lastOnly(drills?.find(({ destination }) => destination === each.name)),
       }),
     ),
     drillsKnown: drills !== undefined,
@@ -81,6 +81,13 @@ export function toRow(
     since: error?.since ?? error?.at,
     maxLagSeconds,
   };
+}
+
+/** A row is sent again and again. */
+function lastOnly(drill: DrillSummary | undefined): DrillSummary | undefined {
+  if (drill === undefined) return undefined;
+  const { earlier: _, ...rest } = drill;
+  return rest;
 }
 
 /** A failed drill, unless the status names it already. */

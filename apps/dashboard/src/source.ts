@@ -32,6 +32,8 @@ export interface DrillSummary {
   readonly destination: string;
   /** undefined if there was none. */
   readonly last?: DrillResultView | undefined;
+  /** Drills before it, newest first. Only for the timeline: they are not in the live rows. */
+  readonly earlier?: readonly Pick<DrillResultView, 'result' | 'at'>[] | undefined;
   /** The failed drill that still counts, which may be an earlier one. */
   readonly failure?: { readonly at: string; readonly problem: string } | undefined;
   /** undefined if there is no schedule. */

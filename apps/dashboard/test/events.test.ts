@@ -82,6 +82,17 @@ test('nothing is read while no page is open', async () => {
   await again.return(undefined);
 });
 
+test('a page never gets what was read before it was opened', async () => {
+  const { get, source } = mount();
+  const ticks = messages(await get('/api/events'));
+  await next(ticks);
+  await ticks.return(undefined);
+  source.statuses = [failingStatus('/data/app.db')];
+  const again = messages(await get('/api/events'));
+  expect((await next(again)).rows).toMatchObject([{ path: '/data/app.db', healthy: false }]);
+  await again.return(undefined);
+});
+
 test('a page that does not read gets the newest state later, not a queue', async () => {
   const { get, source } = mount();
   const slow = await get('/api/events');

@@ -28,6 +28,8 @@ export interface FileSystem {
   stat(at: string): Promise<FileStat | undefined>;
   /** Atomically replaces `to` with `from`. */
   rename(from: string, to: string): Promise<void>;
+  /** Sets the time of a file, in ms since 1970. ENOENT if it does not exist. */
+  touch?(file: string, timeMs: number): Promise<void>;
   /** Removes a file, or a folder with its contents. Removing a missing file succeeds. */
   remove(at: string): Promise<void>;
   /** Makes the names in `folder` durable. */
@@ -111,6 +113,7 @@ export const systemFiles: FileSystem = {
     }
   },
   rename: (from, to) => fs.promises.rename(from, to),
+  touch: (file, timeMs) => fs.promises.utimes(file, timeMs / 1_000, timeMs / 1_000),
   remove: (at) => fs.promises.rm(at, { recursive: true, force: true }),
   async syncFolder(folder) {
     const handle = await fs.promises.open(folder, 'r');

@@ -107,6 +107,7 @@ export {
   recordDrill,
   type DrillFailure,
   type DrillRecord,
+  type EarlierDrill,
   type DrillStart,
 } from './drill/record.ts';
 export type { Comparison, DrillProblem, DrillResult } from './drill/verdict.ts';
@@ -181,6 +182,12 @@ export {
   type RepairReport,
 } from './repair/report.ts';
 export type { LostStates } from './repair/plan.ts';
+export {
+  readRepair,
+  recordRepair,
+  type RepairRecord,
+  type RepairedDestination,
+} from './repair/record.ts';
 export type { Part } from './repair/parts.ts';
 export { sqliteVersion } from './database/sqlite/sqlite-version.ts';
 export { callControl, type ControlCall } from './control/client.ts';

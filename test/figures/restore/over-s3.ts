@@ -1,4 +1,7 @@
-/** Restores from the S3 test server, whose answers take 30 ms longer, as over a network. */
+/**
+ * Restores from the S3 test server, whose answers take 30 ms longer, as over a network, and share a bandwidth if one is
+ * given.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -23,8 +26,11 @@ export interface RemoteFigures {
 }
 
 /** Restores the bucket in `folder`, which is laid out as for a local folder. */
-export async function measureOverS3(folder: string, runs: number): Promise<RemoteFigures> {
-  const server = await start({ roundTripMs: ROUND_TRIP_MS });
+export async function measureOverS3(
+  folder: string,
+  { runs, bytesPerSecond }: { readonly runs: number; readonly bytesPerSecond?: number },
+): Promise<RemoteFigures> {
+  const server = await start({ roundTripMs: ROUND_TRIP_MS, bytesPerSecond });
   try {
     const ltx = path.join(folder, 'bucket', 'ltx');
     for (const level of fs.readdirSync(ltx)) {

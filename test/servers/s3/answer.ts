@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ConnectionGone } from './errors.ts';
 import type { Answer } from './exchange.ts';
 import type { ActiveFault } from './faults.ts';
+import type { Link } from './link.ts';
 import { slice } from './store.ts';
 
 /** Content-Length of HEAD and GET. */
@@ -17,6 +18,7 @@ export async function send(
   response: ServerResponse,
   answer: Answer,
   fault: ActiveFault | undefined,
+  link?: Link,
 ): Promise<void> {
   if (fault?.kind.kind === 'lose-answer') fault.cut();
   if (fault?.kind.kind === 'hold-answer') await fault.hold();
@@ -39,6 +41,7 @@ export async function send(
     sent += passes;
     if (fault !== undefined && passes < chunk.byteLength) await fault.stop();
     await fault?.throttle(chunk.byteLength);
+    await link?.pass(chunk.byteLength);
   }
   response.end();
 }

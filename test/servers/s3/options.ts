@@ -1,5 +1,7 @@
 /** Options of the S3 test server, and its quirks. */
 
+import { Link } from './link.ts';
+
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -75,6 +77,8 @@ export interface StartOptions {
   readonly now?: (() => number) | undefined;
   /** Each request waits so long before it is answered, as over a network. Default 0. */
   readonly roundTripMs?: number | undefined;
+  /** What all answers together may send. Default: no limit. */
+  readonly bytesPerSecond?: number | undefined;
   readonly quirks?: Quirks | undefined;
 }
 
@@ -87,6 +91,7 @@ export interface Settings {
   readonly partsMax: number;
   readonly now: () => number;
   readonly roundTripMs: number;
+  readonly link: Link | undefined;
   readonly quirks: Quirks;
 }
 
@@ -105,6 +110,7 @@ export function settingsOf(options: StartOptions): Settings {
     partsMax: options.partsMax ?? 10_000,
     now: options.now ?? Date.now,
     roundTripMs: options.roundTripMs ?? 0,
+    link: options.bytesPerSecond === undefined ? undefined : new Link(options.bytesPerSecond),
     quirks: { ...options.quirks },
   };
 }

@@ -96,7 +96,7 @@ export class S3Server {
       if (this.settings.roundTripMs > 0) await sleep(this.settings.roundTripMs);
       const answer = await this.#answer({ request, response, target, entry, fault });
       entry.status = answer.status;
-      await send(request, response, answer, fault);
+      await send(request, response, answer, fault, this.settings.link);
     } catch (error) {
       if (error instanceof ConnectionGone) {
         if (entry !== undefined) entry.status = 0;

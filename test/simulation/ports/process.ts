@@ -22,6 +22,8 @@ export class SimulatedProcess {
   readonly startedAt: number;
   readonly #random: Random;
   readonly #connections = new Map<Database.Database, Connection>();
+  /** Names of the files that it has locked, in connections that hold the locks of all processes (file-lock.ts). */
+  readonly #locks = new Map<Database.Database, Set<string>>();
   /** Open files that are closed when it is killed. undefined: its files are not followed. */
   descriptors: Set<number> | undefined;
   handles: Set<FileHandle> | undefined;
@@ -94,6 +96,10 @@ export class SimulatedProcess {
     if (!this.#isDead) this.#die('no call');
     endConnections([...this.#connections.values()]);
     this.#connections.clear();
+    for (const [database, names] of this.#locks) {
+      for (const name of names) database.exec(`DETACH ${name}`);
+    }
+    this.#locks.clear();
     for (const descriptor of this.descriptors ?? []) fs.closeSync(descriptor);
     this.descriptors?.clear();
     for (const handle of this.handles ?? []) void handle.close().catch(() => undefined);
@@ -105,6 +111,16 @@ export class SimulatedProcess {
     if (this.#connections.has(database)) return;
     const inode = fs.statSync(database.name, { throwIfNoEntry: false })?.ino;
     this.#connections.set(database, { database, inode });
+  }
+
+  /** Remembers the locks that this statement has taken or released. */
+  ran(database: Database.Database, sql: string): void {
+    const [, action, name = ''] = /^(ATTACH|DETACH) (?:.* AS )?(\w+)$/s.exec(sql) ?? [];
+    if (action === undefined) return;
+    const names = this.#locks.get(database) ?? new Set();
+    this.#locks.set(database, names);
+    if (action === 'ATTACH') names.add(name);
+    else names.delete(name);
   }
 
   #die(call: string): void {
@@ -153,7 +169,9 @@ export function installConnections(): void {
     if (original === undefined) throw new Error(`better-sqlite3 has no method ${method}`);
     prototype[method] = function call(this: Database.Database, ...values: unknown[]): unknown {
       currentProcess()?.uses(this);
-      return original.apply(this, values);
+      const result = original.apply(this, values);
+      if (method === 'exec') currentProcess()?.ran(this, String(values[0]));
+      return result;
     };
   }
 }

@@ -5,9 +5,10 @@
 
 import { recordDrill } from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
-import type { Arguments } from '../args.ts';
+import { usageError, type Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
 import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
+import { drillThere, runningDatabases, wantedDestinations } from '../controlling/prove.ts';
 import { Destinations } from '../destinations.ts';
 import {
   describeDrill,
@@ -34,6 +35,7 @@ interface Job {
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const flags = readDrillFlags(args);
+  if (args.has('running')) return await askReplicator(args, shell, flags);
   const { stderr, secrets } = shell;
   const level = toLogLevel(args.text('log-level') ?? '') ?? 'warn';
   const logger = createLogger({ level, type: 'text', stream: stderr, secrets });
@@ -55,6 +57,25 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     },
     () => scratch.removeNow(),
   );
+  if (args.has('json')) printJSON(shell, drilled.map(drillToJSON));
+  return exitCodeOfDrills(drilled.map(({ report }) => report));
+}
+
+/** The running replicator drills them. What is printed is the same. */
+async function askReplicator(args: Arguments, shell: Shell, flags: DrillFlags): Promise<number> {
+  for (const name of ['tmp', 'log-level']) {
+    if (args.text(name) === undefined) continue;
+    const own = name === 'tmp' ? '; its folder is drill.scratch of the configuration' : '';
+    throw usageError(args.command, `-${name} and -running cannot be used together${own}`);
+  }
+  const drilled: Drilled[] = [];
+  for (const database of await runningDatabases(args, shell)) {
+    for (const replica of wantedDestinations(args, database)) {
+      const one = await drillThere(args, shell, { path: database.path, replica, flags });
+      drilled.push(one);
+      if (!args.has('json')) shell.stdout.write(shell.secrets.clean(describeDrill(one, flags)));
+    }
+  }
   if (args.has('json')) printJSON(shell, drilled.map(drillToJSON));
   return exitCodeOfDrills(drilled.map(({ report }) => report));
 }

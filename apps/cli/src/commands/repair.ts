@@ -3,13 +3,14 @@
  * replicator runs.
  */
 
-import { repair } from '@sluice/core';
-import type { Arguments } from '../args.ts';
+import { usageError, type Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
-import type { DatabaseConfig } from '../config/model.ts';
+import { repairThere, runningDatabases } from '../controlling/prove.ts';
 import { Destinations } from '../destinations.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
+import { CountLine } from '../repairing/count-line.ts';
 import {
   describeRepair,
   exitCodeOfRepairs,
@@ -17,12 +18,13 @@ import {
   type Repaired,
 } from '../repairing/describe.ts';
 import { readRepairFlags, type RepairFlags } from '../repairing/flags.ts';
-import { toRepairTargets } from '../repairing/targets.ts';
+import { repairOne } from '../repairing/repair-one.ts';
 import { findDatabase } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const flags = readRepairFlags(args);
+  if (args.has('running')) return await askReplicator(args, shell, flags);
   const { stderr, stdout, secrets } = shell;
   const level = toLogLevel(args.text('log-level') ?? '') ?? 'warn';
   const logger = createLogger({ level, type: 'text', stream: stderr, secrets });
@@ -35,8 +37,12 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const repaired: Repaired[] = [];
   await interruptible(async (signal) => {
     for (const database of databases) {
-      const one = await repairDatabase(database, connections, flags, signal);
+      using line = new CountLine(`repairing ${database.options.path}`, stderr);
+      const onProgress = line.update.bind(line);
+      const request = { ...flags, connections, logger, onProgress, signal };
+      const one = await repairOne(database, request);
       repaired.push(one);
+      line[Symbol.dispose]();
       if (!args.has('json')) stdout.write(secrets.clean(describeRepair(one)));
     }
   });
@@ -44,14 +50,20 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   return exitCodeOfRepairs(repaired);
 }
 
-async function repairDatabase(
-  database: DatabaseConfig,
-  connections: Destinations,
-  { mode, read }: RepairFlags,
-  signal: AbortSignal,
-): Promise<Repaired> {
-  const { options, destinations } = database;
-  const targets = await toRepairTargets(database, connections);
-  const report = await repair({ destinations: targets, mode, read, signal });
-  return { database: options.path, destinations, mode, report };
+/** The running replicator repairs them. What is printed is the same. */
+async function askReplicator(args: Arguments, shell: Shell, flags: RepairFlags): Promise<number> {
+  if (args.text('log-level') !== undefined) {
+    throw usageError(args.command, '-log-level and -running cannot be used together');
+  }
+  const rows: object[] = [];
+  const codes: number[] = [];
+  for (const { path } of await runningDatabases(args, shell)) {
+    const answer = await repairThere(args, shell, { path, flags });
+    rows.push(answer.json);
+    codes.push(answer.exit_code);
+    if (!args.has('json')) shell.stdout.write(answer.text);
+  }
+  if (args.has('json')) printJSON(shell, rows);
+  const { notMended, ok } = EXIT_CODES;
+  return codes.includes(notMended) ? notMended : (codes.find((code) => code !== ok) ?? ok);
 }

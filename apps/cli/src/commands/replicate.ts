@@ -32,7 +32,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     );
   }
   if (command !== undefined) checkCommand(command); // before anything starts
-  refuseSilentDirectories(config);
+  refuseSilentDirectories(config, args.has('once') ? 'once' : 'until-stopped');
   for (const { options, directory } of config.databases) {
     if (directory === undefined) await refuseWarmCopy(options.path); // others were looked at before
   }
@@ -64,14 +64,18 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
 }
 
 /** CONFIG_INVALID if a directory cannot be searched now and is not looked at again. */
-function refuseSilentDirectories({ directories, unreadable = [] }: Config): void {
+function refuseSilentDirectories(
+  { directories, unreadable = [] }: Config,
+  mode: 'once' | 'until-stopped',
+): void {
   const silent = unreadable.find(({ dir }) => {
-    return directories.some((directory) => directory.dir === dir && !directory.watch);
+    return mode === 'once' || directories.some((each) => each.dir === dir && !each.watch);
   });
   if (silent === undefined) return;
+  const next = mode === 'once' ? 'create it' : 'create it, or write watch: true';
   throw new ReplicationError(
     'CONFIG_INVALID',
-    `search ${silent.dir} for databases: ${silent.why}; create it, or write watch: true`,
+    `search ${silent.dir} for databases: ${silent.why}; ${next}`,
   );
 }
 

@@ -19,6 +19,7 @@ import { findDatabase } from '../select.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
 import type { DatabaseRow, DestinationRow } from '../status/describe.ts';
 import { describeLastDrill, describeNoDrill } from '../status/drills.ts';
+import { describeLastRepair } from '../status/repairs.ts';
 import { describeStatus } from '../status/rows.ts';
 import { describeScrub } from '../status/scrubs.ts';
 import { stoppedDatabases, withStopped } from '../status/stopped.ts';
@@ -33,8 +34,11 @@ const CLEAR = '\u001B[H\u001B[2J';
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
   const [argument] = args.positionals;
+  const unread = (config.unread ?? []).map((each) => each.config);
   const databases =
-    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
+    argument === undefined
+      ? [...config.databases, ...unread]
+      : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
@@ -97,6 +101,7 @@ function print(
       if (drill !== undefined) shell.stdout.write(`  ${describeLastDrill(name, drill)}\n`);
       else if (everyMs !== undefined) shell.stdout.write(`  ${describeNoDrill(name, everyMs)}\n`);
     }
+    if (row.repair !== undefined) shell.stdout.write(`  ${describeLastRepair(row.repair)}\n`);
     for (const problem of row.problems) shell.stdout.write(`  ! ${problem}\n`);
   }
 }

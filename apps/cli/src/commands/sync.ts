@@ -1,7 +1,7 @@
 /** sluice sync: asks the running replicator to send everything committed, and waits if told so. */
 
 import type { Arguments } from '../args.ts';
-import { askAll, findFollowed } from '../controlling/followed.ts';
+import { askAll, findAllFollowed } from '../controlling/followed.ts';
 import { readMin, readTimeoutMs } from '../controlling/flags.ts';
 import type { SyncAnswer, SyncInput } from '../controlling/protocol.ts';
 import { describeError } from '../describe-error.ts';
@@ -11,7 +11,7 @@ import { printJSON, type Shell } from '../shell.ts';
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const timeoutMs = readTimeoutMs(args, 'sync');
   const input: SyncInput = { min: readMin(args), timeout_ms: timeoutMs };
-  const databases = await findFollowed(args, shell);
+  const { databases, errors: unsearched } = await findAllFollowed(args, shell);
   const { answers, errors } = await askAll<SyncAnswer>(databases, {
     command: 'sync',
     input,
@@ -19,7 +19,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   });
   if (args.has('json')) printJSON(shell, answers);
   else for (const answer of answers) shell.stdout.write(`${describe(answer)}\n`);
-  const [first, ...others] = errors;
+  const [first, ...others] = [...errors, ...unsearched];
   for (const error of others) {
     shell.stderr.write(`${shell.secrets.clean(describeError(error))}\n`);
   }

@@ -4,7 +4,13 @@ import fs from 'node:fs/promises';
 import { readFullySync, refuseWarmCopy } from '@sluice/core';
 import { isError, messageOf } from '@sluice/core/backend';
 
-export type Examined = 'database' | 'empty' | { readonly why: string };
+export type Examined = 'database' | 'empty' | NoDatabase;
+
+export interface NoDatabase {
+  readonly why: string;
+  /** Whether that is not known, because the file cannot be read. */
+  readonly isUnreadable?: boolean | undefined;
+}
 
 /** The first bytes of every database (fileformat2.html). */
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
@@ -33,6 +39,7 @@ async function examine(file: string): Promise<Examined> {
     return 'database';
   } catch (error) {
     if (isError(error, 'CONFIG_INVALID')) return { why: error.message };
-    return { why: `it cannot be read: ${messageOf(error)}` };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'empty'; // it was removed just now
+    return { why: `it cannot be read: ${messageOf(error)}`, isUnreadable: true };
   }
 }

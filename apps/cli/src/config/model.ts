@@ -72,6 +72,11 @@ export interface DirectoryConfig {
   readonly template: DatabaseConfig;
 }
 
+export interface UnreadDatabase {
+  readonly config: DatabaseConfig;
+  readonly why: string;
+}
+
 export interface LogConfig {
   readonly level: LogLevel;
   readonly type: LogType;
@@ -88,6 +93,8 @@ export interface Config {
   readonly items: readonly DatabaseConfig[];
   /** Directories that could not be searched, and why. */
   readonly unreadable?: readonly { readonly dir: string; readonly why: string }[] | undefined;
+  /** Files in directories that could not be read, as the databases that they may be. */
+  readonly unread?: readonly UnreadDatabase[] | undefined;
   readonly addr: string | undefined;
   readonly page: PageConfig;
   readonly exec: string | undefined;

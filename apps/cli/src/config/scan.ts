@@ -7,7 +7,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '@sluice/core/backend';
 import { databaseIn, isMeant, isStagingFolder, problemWithName } from './directory.ts';
-import type { Config, DatabaseConfig, DirectoryConfig } from './model.ts';
+import type { Config, DatabaseConfig, DirectoryConfig, UnreadDatabase } from './model.ts';
 import { examineFiles, type Examined } from './examine.ts';
 
 export interface ScanOptions {
@@ -34,6 +34,8 @@ export interface LeftAlone {
   readonly why: string;
   /** An empty file may become a database at any time, and nothing is said about it. */
   readonly isEmpty: boolean;
+  /** The database that it may be: the file cannot be read. */
+  readonly unread: DatabaseConfig | undefined;
 }
 
 /** A folder this deep is a loop of mounts, or a mistake. */
@@ -60,7 +62,7 @@ export async function scanDirectory(
     const file = path.join(dir, relative);
     if (taken.has(file)) continue;
     const problem = problemWithName(relative);
-    if (problem !== undefined) left.push({ file, why: problem, isEmpty: false });
+    if (problem !== undefined) left.push({ file, why: problem, isEmpty: false, unread: undefined });
     else if (isKnown(file)) found.add(relative);
     else unknown.push(relative);
   }
@@ -69,8 +71,10 @@ export async function scanDirectory(
     const result = examined[index];
     if (result === 'database') found.add(relative);
     else {
-      const why = result === undefined || result === 'empty' ? 'it is empty' : result.why;
-      left.push({ file: path.join(dir, relative), why, isEmpty: result === 'empty' });
+      const no = result === undefined || result === 'empty' ? { why: 'it is empty' } : result;
+      const unread = no.isUnreadable === true ? databaseIn(directory, relative) : undefined;
+      const file = path.join(dir, relative);
+      left.push({ file, why: no.why, isEmpty: result === 'empty', unread });
     }
   }
   const databases = names
@@ -103,6 +107,11 @@ async function namesIn(
   return { names: names.sort(), folders };
 }
 
+/** The files among them that cannot be read. */
+export function unreadOf(left: readonly LeftAlone[]): UnreadDatabase[] {
+  return left.flatMap(({ unread, why }) => (unread === undefined ? [] : [{ config: unread, why }]));
+}
+
 /** A folder below may be removed at any time. */
 function unlessGone(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -114,6 +123,7 @@ export async function withFound(config: Config, options?: ScanOptions): Promise<
   const databases = [...config.databases];
   const taken = new Set(databases.map(({ options: { path: file } }) => file));
   const unreadable: { dir: string; why: string }[] = [];
+  const unread: UnreadDatabase[] = [];
   const notes: string[] = [];
   for (const directory of config.directories) {
     const scan = await scanDirectory(directory, taken, options);
@@ -126,9 +136,10 @@ export async function withFound(config: Config, options?: ScanOptions): Promise<
       databases.push(database);
       taken.add(database.options.path);
     }
+    unread.push(...unreadOf(scan.left));
     for (const { file, why, isEmpty } of scan.left) {
       if (!isEmpty) notes.push(`${file} is left alone: ${why}`);
     }
   }
-  return { ...config, databases, unreadable, notes: [...config.notes, ...notes] };
+  return { ...config, databases, unreadable, unread, notes: [...config.notes, ...notes] };
 }

@@ -1,6 +1,7 @@
 /** The databases whose replicator a command talks to, and the calls to it. */
 
 import { callControl, completeOptions, type ControlCall } from '@sluice/core';
+import { ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { hasConfig, loadConfig } from '../config/load.ts';
 import { toDatabasePath } from '../config/schema.ts';
@@ -22,14 +23,32 @@ export async function findFollowed(
   args: Arguments,
   shell: Shell,
 ): Promise<readonly FollowedDatabase[]> {
+  const { databases } = await findAllFollowed(args, shell);
+  return databases;
+}
+
+/** The same, with an error for each directory that cannot be searched: it may have more of them. */
+export async function findAllFollowed(
+  args: Arguments,
+  shell: Shell,
+): Promise<{ readonly databases: readonly FollowedDatabase[]; readonly errors: readonly Error[] }> {
   const [argument] = args.positionals;
   if (argument !== undefined && !hasConfig(args, shell)) {
-    return [completeOptions({ path: toDatabasePath(argument) })];
+    return { databases: [completeOptions({ path: toDatabasePath(argument) })], errors: [] };
   }
   const config = await loadConfig(args, shell);
-  const databases =
-    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
-  return databases.map(({ options }) => completeOptions(options));
+  const isOne = argument !== undefined;
+  const databases = isOne ? [findDatabase(config, argument, args)] : config.databases;
+  const { unreadable = [], unread = [] } = config;
+  const problems = [
+    ...unreadable.map(({ dir, why }) => `search ${dir} for databases: ${why}`),
+    ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}`),
+  ];
+  const next = 'check the path, and run this as the user of the replicator';
+  const errors = (isOne ? [] : problems).map(
+    (each) => new ReplicationError('DATABASE_DENIED', `${each}; ${next}`),
+  );
+  return { databases: databases.map(({ options }) => completeOptions(options)), errors };
 }
 
 /** The replicator has this much time more than the command itself, so that its own error arrives. */

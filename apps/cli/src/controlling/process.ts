@@ -17,8 +17,9 @@ import type { InfoAnswer } from './protocol.ts';
 export interface ProcessCall {
   readonly command: string;
   readonly input?: unknown;
-  /** Maximum time to the answer. */
+  /** Maximum time to the answer, or to the next progress of the command. */
   readonly timeoutMs: number;
+  readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
 /** The replicator has this much time more than the command itself, so that its own error arrives. */
@@ -71,7 +72,7 @@ export async function askProcess<Answer>(
 async function askAt(
   folder: string,
   subject: string,
-  { command, input, timeoutMs }: ProcessCall,
+  { command, input, timeoutMs, onProgress }: ProcessCall,
 ): Promise<{ readonly value: unknown } | undefined> {
   try {
     const value = await interruptible((signal) =>
@@ -81,6 +82,7 @@ async function askAt(
         command,
         input,
         timeoutMs: timeoutMs + GRACE_MS,
+        onProgress,
         signal,
       }),
     );

@@ -23,6 +23,13 @@ export async function resetDatabase(
     return { path: database, status: 'would_reset', running, ...counted };
   }
   const newest = await newestStaged(folder);
+  if (destinations.length === 0 && newest !== undefined && force !== true) {
+    throw new ReplicationError(
+      'NOT_DURABLE',
+      `reset ${database}: without a configuration it is not known whether every destination has what is staged; nothing was ` +
+        'removed. Give -config, or -force',
+    );
+  }
   const behind: string[] = [];
   for (const { name, target, enabled } of newest === undefined ? [] : destinations) {
     const sent = enabled === false ? undefined : await lastSentTo(folder, target);

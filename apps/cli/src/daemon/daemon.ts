@@ -44,7 +44,7 @@ import { restoreMissing, type StartRestore } from './restore-missing.ts';
 import { isOpenAtStart, Running } from './running.ts';
 import { hangupOf, Stop } from './stop.ts';
 import { toReplicated } from './targets.ts';
-import { Unfollowed } from './unfollowed.ts';
+import { completeReport, Unfollowed } from './unfollowed.ts';
 
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
@@ -107,6 +107,7 @@ async function replicateUntilEnd(
       .map((database) =>
         toReplicated(database, connections, damage, restoring.get(database.options.path)),
       ),
+    expected: config.databases.length,
     control: (self, path) => controlCommands(self, path, info),
     foreign: options.foreign,
     onHeld: options.held === 'refuse' ? crash.reject : undefined,
@@ -126,7 +127,7 @@ async function replicateUntilEnd(
   try {
     const unfollowed = new Unfollowed();
     const status = (): readonly DatabaseStatus[] =>
-      unfollowed.complete(replicator.status(), databases.all);
+      unfollowed.complete(replicator.status(), running?.members ?? []);
     notifier = notifyServiceManager({ shell, status, stop: stop.signal, logger });
     const results = new LastResultsReader(() => databases.replicated, logger);
     const { addr } = config;
@@ -156,8 +157,7 @@ async function replicateUntilEnd(
     notifier?.lastSync();
     await Promise.race([running.close(), crash.promise]);
     await watch?.close();
-    const { config: current } = running;
-    return await Promise.race([finish(replicator, options, current, childCode), crash.promise]);
+    return await Promise.race([finish(replicator, options, running, childCode), crash.promise]);
   } catch (error) {
     if (child !== undefined) {
       logger.error(`replication failed: stopping the command (process ${child.pid}) too`);
@@ -189,18 +189,19 @@ async function codeOfInterrupt(restoring: ReadonlyMap<string, Promise<void>>): P
 async function finish(
   replicator: Replicator,
   options: DaemonOptions,
-  config: Config,
+  running: Running,
   childCode: number,
 ): Promise<number> {
   const { logger, mode, report: form, shell } = options;
-  const { shutdownSyncTimeoutMs, shutdownSyncIntervalMs } = config;
-  const report = await replicator.drain({
+  const { shutdownSyncTimeoutMs, shutdownSyncIntervalMs } = running.config;
+  const { databases } = await replicator.drain({
     shutdownSyncTimeoutMs,
     shutdownSyncIntervalMs,
     // -once must send everything; otherwise we wait a while for databases that do not exist yet.
     ...(mode === 'once' ? { absentMs: 0, leases: 'wait' } : {}),
     retention: options.retention,
   });
+  const report = { databases: completeReport(databases, running.databasesToReport) };
   logReport(report, logger);
   if (form === 'json') printJSON(shell, report);
   return childCode === 0 ? exitCodeOfReport(report) : childCode;

@@ -27,7 +27,7 @@ import { Turns } from './turns.ts';
 const OPENING_MAX = 16;
 /** The next one may open after this time, even if a destination does not answer. */
 const OPEN_MS_MAX = 5_000;
-const OPEN_EVERY_MS = 10;
+const OPEN_EVERY_MS = 50;
 /** Time between two attempts to start a database, e.g. while another process replicates it. */
 const RETRY_MS = 30_000;
 /** All changes that add databases. */
@@ -42,7 +42,7 @@ export interface Member {
   readonly config: DatabaseConfig;
   readonly origin: Origin;
   readonly state: Following;
-  /** Why it could not be started. */
+  /** Why it could not be started or restored. It stays until that has succeeded, also while it is tried again. */
   readonly error: ReplicationError | undefined;
 }
 
@@ -139,12 +139,15 @@ export class DatabaseSet {
   async start(path: string): Promise<'started' | 'already'> {
     return await this.#turns.run(ADDING, async () => {
       this.#requireOpen();
+      await this.#turns.run(path, async () => undefined); // it may be stopping
       const member = this.#get(path, 'start');
       if (member.state === 'replicating') return 'already';
       member.state = 'starting';
+      member.error = undefined;
       await this.#startAll([member.config]);
       this.#notify();
-      if (member.error !== undefined) throw member.error;
+      const { error } = this.#get(path, 'start');
+      if (error !== undefined) throw error;
       return 'started';
     });
   }
@@ -299,8 +302,14 @@ export class DatabaseSet {
       const database = toReplicated(member.config, ready);
       await replicator.execute({ kind: 'add', database });
       member.state = 'replicating';
-      member.error = undefined;
-      if (ready === undefined) await this.#whenOpened(path);
+      const { error } = member;
+      const clear = (): void => {
+        if (member.error === error) member.error = undefined;
+      };
+      ready?.then(clear, () => undefined);
+      if (ready !== undefined) return;
+      clear();
+      await this.#whenOpened(path);
     } catch (error) {
       this.#failed(member, error);
     }

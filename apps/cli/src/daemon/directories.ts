@@ -14,9 +14,10 @@ import { isCandidate } from '../config/directory.ts';
 import type { Examined } from '../config/examine.ts';
 import type { Config, DatabaseConfig, DirectoryConfig } from '../config/model.ts';
 import { matchesPattern } from '../config/pattern.ts';
-import { scanDirectory, type Scan } from '../config/scan.ts';
-import type { DatabaseSet } from './database-set.ts';
+import { scanDirectory, unreadOf, type Scan } from '../config/scan.ts';
+import type { DatabaseSet, Member } from './database-set.ts';
 import { NO_CHANGES } from './diff.ts';
+import { Outside } from './outside.ts';
 import { SecondNames } from './second-names.ts';
 
 /** A look after an event of the file system: several files often change together. */
@@ -48,6 +49,7 @@ export class Directories {
   readonly #missingSince = new Map<string, number>();
   readonly #volumes = new Map<string, number>();
   readonly #names: SecondNames;
+  readonly #outside: Outside;
   /** What was logged, so that it is logged once. */
   readonly #said: Set<string>;
   readonly #unreadable = new Set<string>();
@@ -60,20 +62,41 @@ export class Directories {
   constructor(options: DirectoriesOptions) {
     this.#options = options;
     this.#names = new SecondNames(options.databases);
-    this.#said = new Set(options.config().notes);
+    this.#outside = new Outside(options.databases);
+    const { directories, notes, unread = [], unreadable = [] } = options.config();
+    this.#said = new Set(notes);
+    for (const directory of directories) {
+      const { dir } = directory;
+      this.#outside.searched(
+        dir,
+        unread.filter(({ config }) => config.directory === dir),
+      );
+      const silent = unreadable.find((each) => each.dir === dir);
+      if (silent !== undefined) this.#outside.unsearched(directory, silent.why);
+    }
+  }
+
+  /** What is not backed up: databases that wait or cannot be read, and directories that cannot be searched. */
+  get outside(): readonly Member[] {
+    return this.#outside.all;
   }
 
   /** Adds what was found when the configuration was read, then looks again and again. */
   start(found: readonly DatabaseConfig[]): void {
     const config = this.#options.config();
     if (config.directories.length === 0) return;
-    this.#looking = this.#add(found, config).then(() => this.#look());
+    for (const { dir } of config.directories) {
+      const own = found.filter((each) => each.directory === dir);
+      this.#outside.wait(dir, own);
+    }
+    this.#looking = this.#addNew(found, config).then(() => this.#look());
   }
 
   /** The configuration was read again. */
   update(): void {
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
+    this.#outside.retain(this.#options.config().directories);
     this.#schedule(0);
   }
 
@@ -113,9 +136,9 @@ export class Directories {
       try {
         await this.#lookAt(directory, config);
       } catch (error) {
-        logger.warn(
-          `look for databases in ${directory.dir}: ${messageOf(error)}; it is tried again`,
-        );
+        const why = messageOf(error);
+        this.#outside.unsearched(directory, why);
+        logger.warn(`look for databases in ${directory.dir}: ${why}; it is tried again`);
       }
     }
     this.#lastLookMs = performance.now();
@@ -129,6 +152,7 @@ export class Directories {
     const taken = new Set(named.map(({ options }) => options.path));
     const scan = await this.#scan(directory, taken);
     if (scan.kind === 'unreadable') {
+      this.#outside.unsearched(directory, scan.why);
       if (!this.#unreadable.has(dir)) {
         logger.warn(`the databases in ${dir} stay as they are: ${scan.why}`);
       }
@@ -139,6 +163,7 @@ export class Directories {
       return;
     }
     this.#unreadable.delete(dir);
+    this.#outside.searched(dir, unreadOf(scan.left));
     for (const { file, why, isEmpty } of scan.left) {
       if (!isEmpty) this.#sayOnce(`${file} is left alone: ${why}`);
     }
@@ -147,6 +172,7 @@ export class Directories {
     const found = scan.databases.filter(({ options: { path: file } }) => {
       return databases.find(file) === undefined && !databases.isUnregistered(file);
     });
+    this.#outside.wait(dir, found);
     if (found.length > 0) await this.#addNew(found, config);
     this.#watch(directory, scan.folders);
   }
@@ -178,8 +204,10 @@ export class Directories {
     for (const [order, index] of unknown.entries()) {
       const [file = '', state = '', result] = [files[index], states[index], results[order]];
       known[index] = result;
-      if (result === 'database') this.#examined.delete(file);
-      else if (result !== undefined) this.#examined.set(file, { state, result });
+      // One that could not be read is tried again in each look: its permissions may change, or the error may pass.
+      const isKept = result !== undefined && result !== 'database' && !isUnreadable(result);
+      if (isKept) this.#examined.set(file, { state, result });
+      else this.#examined.delete(file);
     }
     return known.map((result) => result ?? 'empty');
   }
@@ -206,9 +234,11 @@ export class Directories {
         this.#missingSince.delete(file);
         const behind = (report?.destinations ?? []).filter(({ complete }) => complete === 'behind');
         const unsent =
-          behind.length === 0
-            ? 'every destination has everything'
-            : `${behind.map(({ name }) => name).join(', ')} does not have everything: it is in the staging folder`;
+          report === undefined
+            ? 'there was no last sync, because it was not replicated'
+            : behind.length === 0
+              ? 'every destination has everything'
+              : `${behind.map(({ name }) => name).join(', ')} does not have everything: it is in the staging folder`;
         logger.warn(
           `${file} was removed or renamed: it is no longer replicated, and its replicas stay; ${unsent}`,
           { db: file },
@@ -221,8 +251,9 @@ export class Directories {
   async #addNew(found: readonly DatabaseConfig[], config: Config): Promise<void> {
     if (this.#missingSince.size > 0) return;
     const { added, second, postponed } = await this.#names.sort(found);
-    for (const { file, of } of second) {
-      this.#sayOnce(`${file} is left alone: it is another name of ${of}`);
+    for (const { database, of } of second) {
+      this.#outside.endWait(database);
+      this.#sayOnce(`${database.options.path} is left alone: it is another name of ${of}`);
     }
     if (postponed.length > 0) this.#schedule(GONE_MS);
     await this.#add(added, config);
@@ -247,6 +278,7 @@ export class Directories {
         .catch((error: unknown) => {
           if (!this.#isClosed) throw error;
         });
+      if (!this.#isClosed) for (const each of batch) this.#outside.endWait(each);
     }
     await this.#names.remember();
   }
@@ -301,6 +333,10 @@ export class Directories {
     this.#said.add(message);
     this.#options.logger.warn(message);
   }
+}
+
+function isUnreadable(result: Examined): boolean {
+  return typeof result === 'object' && result.isUnreadable === true;
 }
 
 /** Changes when another file has this name, or something was written to it. */

@@ -1,44 +1,26 @@
 /**
- * Drills every destination on its schedule while the replicator runs: one at a time, each in a process of its
- * own. A drill never delays replication, and its failure changes no exit code.
+ * Drills every destination on its schedule while the replicator runs (drill-runner.ts). A drill never delays replication, and its failure changes no exit code.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  loggerFor,
-  recordDrill,
-  systemClock,
-  unfinishedDrill,
-  type Replicator,
-} from '@sluice/core';
+import { loggerFor, systemClock, type Replicator } from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
 import { formatDuration } from '@sluice/core/config';
-import type { Config, DestinationConfig } from '../config/model.ts';
-import { CERTIFICATE_NAME } from '../drilling/certificate.ts';
-import { metaPathOf } from '../drilling/drill-one.ts';
-import type { ConfigFile, DrillAnswer } from '../drilling/order.ts';
-import { idOf, keptFolderOf, removeUnusedCopies, type KeptPlace } from '../drilling/kept.ts';
-import { runDrill } from '../drilling/run-drill.ts';
-import { Scratch } from '../drilling/scratch.ts';
-import type { Environment } from '../shell.ts';
-import { toLogLine } from './drill-log.ts';
+import type { Config } from '../config/model.ts';
+import { removeUnusedCopies } from '../drilling/kept.ts';
 import { DrillPlan, lastDrillOf, type DrillJob } from './drill-plan.ts';
+import { toPlace, type DrillRunner } from './drill-runner.ts';
 
 export interface BackgroundDrillsOptions {
   /** Those that are replicated now. */
   readonly databases: () => Config['databases'];
-  readonly config: ConfigFile;
-  readonly environment: Environment;
+  readonly runner: DrillRunner;
   readonly status: Replicator['status'];
   readonly logger: Logger;
 }
 
 /** Longest sleep: then times that could not be recorded yet are recorded. */
 const SLEEP_MS_MAX = 60_000;
-/** A drill that runs longer than its interval is named as often, but not more often than this. */
-const LATE_MS_MIN = 60_000;
-/** The longest interval of a timer. */
-const TIMER_MS_MAX: number = 2 ** 31 - 1;
 /** When to look again at a destination that nothing was sent to yet. */
 const NOTHING_SENT_MS = 60_000;
 
@@ -49,8 +31,6 @@ export class BackgroundDrills {
   #changed = new AbortController();
   /** The drill that runs. */
   #current: { readonly job: DrillJob; readonly abort: AbortController } | undefined;
-  /** Destinations whose refusal of the certificate was logged. */
-  readonly #refused = new Set<DestinationConfig>();
   readonly #running: Promise<void>;
 
   constructor(options: BackgroundDrillsOptions) {
@@ -138,9 +118,8 @@ export class BackgroundDrills {
     const abort = new AbortController();
     this.#current = { job, abort };
     try {
-      const answer = await this.#drill(job, AbortSignal.any([this.#stop.signal, abort.signal]));
-      this.#log(job, answer);
-      await this.#keep(job, answer);
+      const signal = AbortSignal.any([this.#stop.signal, abort.signal]);
+      await this.#options.runner.run(job, 'schedule', signal);
     } catch (error) {
       if (!abort.signal.aborted) throw error;
     } finally {
@@ -156,64 +135,7 @@ export class BackgroundDrills {
     return status?.destinations.find((each) => each.name === name)?.txid !== undefined;
   }
 
-  async #drill(job: DrillJob, signal: AbortSignal): Promise<DrillAnswer> {
-    const { config, environment } = this.#options;
-    const { database, destination, settings } = job;
-    const { name, target } = destination;
-    const at = new Date(systemClock.now());
-    const onWarning = (message: string): void => this.#loggerOf(job).warn(message);
-    const late = setInterval(
-      () => onWarning(`a drill of ${name} has been running since ${at.toISOString()}; others wait`),
-      Math.min(Math.max(settings.everyMs, LATE_MS_MIN), TIMER_MS_MAX),
-    );
-    try {
-      await using scratch = await Scratch.createNamed(idOf(metaPathOf(database)), settings.scratch);
-      return await scratch.use(async (folder) => {
-        const { path } = database.options;
-        const order = { config, database: path, name, target, settings, folder };
-        const keptFolder = keptFolderOf(toPlace(job));
-        return await runDrill({ ...order, keptFolder }, { environment, onWarning, signal });
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      return { report: unfinishedDrill(at, error) };
-    } finally {
-      clearInterval(late);
-    }
-  }
-
-  #log(job: DrillJob, { report, certificateError }: DrillAnswer): void {
-    const { destination } = job;
-    const logger = this.#loggerOf(job);
-    const { name, target } = destination;
-    const { level, message, fields } = toLogLine(name, report);
-    logger[level](message, { target, ...fields });
-    if (certificateError === undefined || this.#refused.has(destination)) return;
-    this.#refused.add(destination);
-    logger.warn(
-      `${name} does not take the result of its drill (${CERTIFICATE_NAME}): ${certificateError}; ` +
-        'allow Sluice to write that object; "sluice status" shows the result here',
-    );
-  }
-
-  /** For `sluice status` and /metrics. */
-  async #keep(job: DrillJob, { report }: DrillAnswer): Promise<void> {
-    const { database, destination } = job;
-    const { name, target } = destination;
-    try {
-      await recordDrill(metaPathOf(database), { name, target, startedBy: 'schedule' }, report);
-    } catch (error) {
-      this.#loggerOf(job).warn(
-        `the result of the drill of ${name} is not kept for "sluice status": ${messageOf(error)}`,
-      );
-    }
-  }
-
   #loggerOf({ database }: Pick<DrillJob, 'database'>): Logger {
     return loggerFor(this.#options.logger, database.options.path);
   }
-}
-
-function toPlace({ database, destination, settings }: DrillJob): KeptPlace {
-  return { metaPath: metaPathOf(database), destination, settings };
 }

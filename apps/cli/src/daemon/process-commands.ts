@@ -30,14 +30,17 @@ import {
 import type { InfoAnswer } from '../controlling/protocol.ts';
 import { resetDatabase } from '../controlling/reset-database.ts';
 import { databaseAt } from '../select.ts';
+import type { Background } from './background.ts';
 import type { DatabaseSet, Member } from './database-set.ts';
 import { NO_CHANGES } from './diff.ts';
+import { drill, repair } from './proof-commands.ts';
 import type { Reloads } from './reload.ts';
 
 export interface ProcessCommandsContext {
   readonly replicator: Replicator;
   readonly databases: DatabaseSet;
   readonly reloads: Reloads;
+  readonly background: Background;
   readonly info: () => InfoAnswer;
   /** A database and its URLs, as on a command line. CONFIG_INVALID if they are invalid. */
   readonly readURLs: (path: string, urls: readonly string[]) => Promise<DatabaseConfig>;
@@ -55,6 +58,8 @@ export function processCommands(context: ProcessCommandsContext): ControlCommand
     unregister: async (input) => unregister(context, parseDatabaseInput('unregister', input)),
     snapshot: async (input) => snapshot(context, parseDatabasesInput('snapshot', input)),
     reset: async (input) => reset(context, parseResetInput(input)),
+    drill: async (input, signal, report) => drill(context, input, signal, report),
+    repair: async (input, signal, report) => repair(context, input, signal, report),
     reload: async (input) =>
       reloads.reload(parseReloadInput(input).dry_run === true ? 'dry run' : 'apply'),
   };
@@ -102,11 +107,13 @@ async function stop(
     const state = databases.find(path)?.state;
     return { path, status: state === 'stopped' ? 'already_stopped' : 'would_stop' };
   }
-  const before = databases.find(path)?.state;
+  const before = databases.find(path);
+  const state = before?.state;
   const report = await databases.stop(path, toDrain(input));
-  if (report === undefined && before === 'stopped') return { path, status: 'already_stopped' };
+  const isEnded = state === 'stopped' || state === 'stopping';
+  if (report === undefined && isEnded) return { path, status: 'already_stopped' };
   logger.info('stopped by a command: it is not replicated until "sluice start"', { db: path });
-  return { path, status: 'stopped', ...describeEnd(report) };
+  return { path, status: 'stopped', ...describeEnd(report, before) };
 }
 
 async function unregister(
@@ -114,21 +121,29 @@ async function unregister(
   input: DatabasesInput & { readonly path: string },
 ): Promise<EndAnswer> {
   const { path } = input;
-  if (databases.find(path) === undefined) return { path, status: 'already_unregistered' };
+  const member = databases.find(path);
+  if (member === undefined) return { path, status: 'already_unregistered' };
   if (input.dry_run === true) return { path, status: 'would_unregister' };
+  const isStopped = member.state === 'stopped';
   const report = await databases.unregister(path, toDrain(input));
   logger.info('unregistered by a command: it is no longer replicated', { db: path });
-  return { path, status: 'unregistered', ...describeEnd(report) };
+  return { path, status: 'unregistered', ...describeEnd(report, isStopped ? undefined : member) };
 }
 
 function toDrain({ timeout_ms: ms }: DatabasesInput): { shutdownSyncTimeoutMs?: number } {
   return ms === undefined ? {} : { shutdownSyncTimeoutMs: ms };
 }
 
+/** Without a report there was no last sync: the database could not be replicated. */
 function describeEnd(
   report: DatabaseReport | undefined,
+  member: Member | undefined,
 ): Pick<EndAnswer, 'txid' | 'complete' | 'behind'> {
-  const { txid, destinations = [] } = report ?? {};
+  if (report === undefined) {
+    const enabled = (member?.config.destinations ?? []).filter((each) => each.enabled !== false);
+    return { txid: undefined, complete: [], behind: enabled.map(({ name }) => name) };
+  }
+  const { txid, destinations } = report;
   const namesOf = (wanted: 'complete' | 'behind'): string[] =>
     destinations.filter(({ complete }) => complete === wanted).map(({ name }) => name);
   return { txid, complete: namesOf('complete'), behind: namesOf('behind') };

@@ -12,7 +12,7 @@ import type { DamageReport } from '../scrubbing/background.ts';
 import { announceDatabases } from './announce.ts';
 import { Background, isFile } from './background.ts';
 import { describeProcess, type ProcessInfo } from './control-commands.ts';
-import { DatabaseSet } from './database-set.ts';
+import { DatabaseSet, type Member } from './database-set.ts';
 import { Directories } from './directories.ts';
 import { examineElsewhere } from './examine-elsewhere.ts';
 import { processCommands } from './process-commands.ts';
@@ -91,6 +91,16 @@ export class Running {
     return this.#reloads.config;
   }
 
+  /** Everything that should be replicated, also directories that cannot be searched. */
+  get members(): readonly Member[] {
+    return [...this.databases.all, ...this.directories.outside];
+  }
+
+  /** The databases among them. */
+  get databasesToReport(): readonly Member[] {
+    return this.members.filter(({ config }) => config.destinations.length > 0);
+  }
+
   get controlFolder(): string | undefined {
     return this.#socket?.folder;
   }
@@ -102,6 +112,7 @@ export class Running {
       replicator,
       databases: this.databases,
       reloads: this.#reloads,
+      background: this.background,
       info: () => describeProcess(replicator, info),
       readURLs: async (path, urls) => this.#readURLs(path, urls),
       logger,

@@ -13,7 +13,7 @@ const CLOSE_MS = 2_000;
 export interface Names {
   readonly added: readonly DatabaseConfig[];
   /** Names of a file that is replicated under another name. */
-  readonly second: readonly { readonly file: string; readonly of: string }[];
+  readonly second: readonly { readonly database: DatabaseConfig; readonly of: string }[];
   /** They have to wait. */
   readonly postponed: readonly DatabaseConfig[];
 }
@@ -37,17 +37,17 @@ export class SecondNames {
   async sort(found: readonly DatabaseConfig[]): Promise<Names> {
     const now = performance.now();
     const before = this.#identities;
-    const current = await this.#current();
+    const current = new Map(await this.#current());
     this.#identities = current;
     const added: DatabaseConfig[] = [];
     const postponed: DatabaseConfig[] = [];
-    const second: { file: string; of: string }[] = [];
+    const second: { database: DatabaseConfig; of: string }[] = [];
     for (const database of found) {
       const { path: file } = database.options;
       const identity = (await identityOf(file)) ?? '';
       const owner = current.get(identity);
       if (owner !== undefined) {
-        second.push({ file, of: owner });
+        second.push({ database, of: owner });
         continue;
       }
       const isOld = before.has(identity);
@@ -55,6 +55,7 @@ export class SecondNames {
       if (now - since >= CLOSE_MS) {
         this.#waiting.delete(file);
         added.push(database);
+        if (identity !== '') current.set(identity, file); // both names may be new
       } else {
         this.#waiting.set(file, since);
         postponed.push(database);

@@ -1,19 +1,23 @@
 /**
  * The status of databases that should be replicated and are not: one could not be started, or a command stopped it.
- * Without it they would be missing from /status, /metrics and the page, which would then be green.
+ * Without it they would be missing from /status, /metrics and the page, which would then be green. The same for the report
+ * of the last sync.
  */
 
-import type { DatabaseStatus, DestinationStatus, StatusError } from '@sluice/core';
+import type { DatabaseReport, DatabaseStatus, DestinationStatus, StatusError } from '@sluice/core';
 import { completeOptions } from '@sluice/core';
 import type { Member } from './database-set.ts';
 
-const NO_WRITER = { pid: process.pid, host: '', boot: '', monotonicMs: 0, heartbeatMs: 0 };
+const NO_WRITER = { pid: process.pid, host: '', boot: '', monotonicMs: 0, heartbeatMs: 10_000 };
 
 export class Unfollowed {
   /** When a member was first seen in its state, by the monotonic clock. */
   readonly #since = new WeakMap<Member, { readonly state: Member['state']; readonly at: number }>();
 
-  /** The status of the replicator, and of each member that is not in it. */
+  /**
+   * The status of the replicator, and of each member that is not in it. One that has failed and is tried again is not
+   * healthy before that has succeeded.
+   */
   complete(
     status: readonly DatabaseStatus[],
     members: readonly Member[],
@@ -21,8 +25,9 @@ export class Unfollowed {
   ): readonly DatabaseStatus[] {
     const known = new Set(status.map(({ path }) => path));
     const others = members.filter(({ config }) => !known.has(config.options.path));
-    if (others.length === 0) return status;
-    return [...status, ...others.map((member) => this.#toStatus(member, now))];
+    const judged = withFailures(status, members);
+    if (others.length === 0) return judged;
+    return [...judged, ...others.map((member) => this.#toStatus(member, now))];
   }
 
   #toStatus(member: Member, now: number): DatabaseStatus {
@@ -31,7 +36,7 @@ export class Unfollowed {
     const ms = now - this.#sinceOf(member, now);
     const why = describe(member);
     // A database that is about to be opened is not a problem yet.
-    const isFine = state === 'starting' && ms <= maxLagMs;
+    const isFine = state === 'starting' && error === undefined && ms <= maxLagMs;
     const wall = new Date();
     const at = wall.toISOString();
     const since = new Date(wall.getTime() - ms).toISOString();
@@ -49,9 +54,9 @@ export class Unfollowed {
         ...{ stateFileAgeMs: 0, freshMs: 0, destinations: [] },
       },
       error: found,
-      destinations: config.destinations
-        .filter(({ enabled }) => enabled !== false)
-        .map((destination) => toDestination(destination, ms / 1_000, found)),
+      destinations: enabledOf(member).map((destination) =>
+        toDestination(destination, ms / 1_000, found),
+      ),
     };
   }
 
@@ -63,6 +68,51 @@ export class Unfollowed {
   }
 }
 
+/** What failed databases lack must show in the exit code. One that a command has stopped got its last sync then. */
+export function completeReport(
+  databases: readonly DatabaseReport[],
+  members: readonly Member[],
+): readonly DatabaseReport[] {
+  const known = new Set(databases.map(({ path }) => path));
+  const others = members.filter(({ config, state, error }) => {
+    const isLacking = state === 'failed' || state === 'starting' || error !== undefined;
+    return isLacking && !known.has(config.options.path);
+  });
+  return [...withFailures(databases, members), ...others.map(toReport)];
+}
+
+function toReport(member: Member): DatabaseReport {
+  const { path } = member.config.options;
+  const message = describe(member);
+  const cause = { code: member.error?.code ?? 'DATABASE_BUSY', message };
+  const unsent = { txid: undefined, complete: 'behind', cause } as const;
+  return {
+    ...{ path, txid: undefined, absence: undefined, healthy: false, error: undefined },
+    problems: [{ stage: 'database', message }],
+    destinations: enabledOf(member).map(({ name, target }) => ({ name, target, ...unsent })),
+  };
+}
+
+/** The same databases, with the problem of each member that has failed and is tried again. */
+function withFailures<Each extends Pick<DatabaseReport, 'path' | 'healthy' | 'problems'>>(
+  databases: readonly Each[],
+  members: readonly Member[],
+): readonly Each[] {
+  const failed = members.filter(({ error }) => error !== undefined);
+  if (failed.length === 0) return databases;
+  const messages = new Map(failed.map((each) => [each.config.options.path, describe(each)]));
+  return databases.map((each) => {
+    const message = messages.get(each.path);
+    if (message === undefined) return each;
+    const problem = { stage: 'database', message } as const;
+    return { ...each, healthy: false, problems: [problem, ...each.problems] };
+  });
+}
+
+function enabledOf({ config }: Member): Member['config']['destinations'] {
+  return config.destinations.filter(({ enabled }) => enabled !== false);
+}
+
 const STATES = {
   starting: 'opening',
   replicating: 'opening',
@@ -72,9 +122,10 @@ const STATES = {
 } as const satisfies Record<Member['state'], DatabaseStatus['state']>;
 
 function describe({ state, error }: Member): string {
+  if (error !== undefined) return `it is not replicated: ${error.message}`;
   switch (state) {
     case 'failed':
-      return `it is not replicated: ${error?.message ?? 'it could not be started'}`;
+      return 'it is not replicated: it could not be started';
     case 'stopped':
     case 'stopping':
       return 'a command has stopped its replication: "sluice start" continues';

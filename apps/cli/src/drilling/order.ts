@@ -16,6 +16,10 @@ export interface DrillOrder {
   readonly name: string;
   readonly target: string;
   readonly settings: DrillSettings;
+  /** The state with this TXID, instead of the one of the settings. */
+  readonly txid?: string | undefined;
+  /** 'watched': somebody waits for it, so its checks may take their time. Default: 'scheduled'. */
+  readonly started?: 'scheduled' | 'watched' | undefined;
   /** An empty folder, only for this drill. */
   readonly folder: string;
   /** Where the copy is kept for the next drill; not necessarily there. */
@@ -28,8 +32,8 @@ export interface DrillAnswer {
   readonly certificateError?: string | undefined;
 }
 
-export type DrillReply =
-  | ({ readonly kind: 'done' } & DrillAnswer)
-  | { readonly kind: 'warning'; readonly message: string }
-  /** The drill did not take place. */
-  | { readonly kind: 'failure'; readonly message: string; readonly code?: string | undefined };
+/** Of the restore. */
+export interface DrillProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}

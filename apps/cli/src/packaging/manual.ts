@@ -31,7 +31,7 @@ export function renderManual(table: readonly Command[], variables: readonly Vari
       index === 0 ? 'The configuration: the first of these that exists.' : 'See above.',
     ]),
     '.SH EXIT STATUS',
-    'Zero if everything succeeded, 2 if the command or the configuration is wrong. The file docs/errors.md lists all.',
+    'Zero if everything succeeded, 2 if the command or the configuration is wrong. "sluice help errors" prints all of them.',
     '.SH SEE ALSO',
     '.BR sqlite3 (1)',
     '',

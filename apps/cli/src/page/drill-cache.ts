@@ -94,6 +94,7 @@ function toSummary(
       problems,
       lastSuccessAt: record.lastSuccessAt,
     },
+    earlier: record.earlier?.map((each) => ({ result: each.result, at: each.at })),
     failure: failure && {
       at: failure.at,
       problem: failure.problems[0] ?? 'no reason was recorded',

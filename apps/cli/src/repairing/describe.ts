@@ -63,6 +63,15 @@ export function describeRepair({ database, destinations, mode, report }: Repaire
   return `${lines.join('\n')}\n`;
 }
 
+/** "mended, 3 files copied to one and two" */
+export function summarizeRepair({ mode, report }: Repaired): string {
+  const filled = report.destinations.filter(({ copies }) => copies.length > 0);
+  const files = filled.reduce((sum, { copies }) => sum + copies.length, 0);
+  const names = filled.map(({ name }) => name).join(', ');
+  const copied = files === 0 ? 'nothing copied' : `${count(files, 'file')} copied to ${names}`;
+  return `${outcomeOf(report, mode)}, ${copied}`;
+}
+
 function describeOne(
   { files, lacking, damaged, copies }: DestinationRepair,
   mode: RepairOptions['mode'],

@@ -20,6 +20,7 @@ import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import { drillProblem } from './drill-health.ts';
 import { toDrillRow, type DrillRow } from './drills.ts';
+import type { RepairRow } from './repairs.ts';
 import { toScrubRow, type ScrubRow } from './scrubs.ts';
 import type { Listed } from './listing.ts';
 import { isFresh, type Local } from './local.ts';
@@ -75,6 +76,8 @@ export interface DatabaseRow {
   readonly healthy: boolean;
   readonly problems: readonly string[];
   readonly destinations: readonly DestinationRow[];
+  /** The last repair, if there was one. */
+  readonly repair?: RepairRow | undefined;
 }
 
 /**

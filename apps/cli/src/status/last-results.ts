@@ -1,20 +1,28 @@
 /**
- * The last drills and scrubs of all databases, for each request to /status and /metrics. A file is read again only if
+ * The last drills, scrubs and repairs of all databases, for each request to /status and /metrics. A file is read again only if
  * it was replaced since, because there may be thousands. Of more than LOOKS_MAX databases, some results are a few reads old.
  */
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { defaultMetaPath, type DrillRecord, type ScrubRecord } from '@sluice/core';
+import {
+  defaultMetaPath,
+  type DrillRecord,
+  type RepairRecord,
+  type ScrubRecord,
+} from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
 import type { DatabaseConfig } from '../config/model.ts';
 import { readLastDrills } from './drills.ts';
+import { readLastRepair } from './repairs.ts';
 import { readLastScrubs } from './scrubs.ts';
 
 /** Of the destinations of one database, by name. */
 export interface LastResults {
   readonly drills: ReadonlyMap<string, DrillRecord>;
   readonly scrubs: ReadonlyMap<string, ScrubRecord>;
+  /** Of the database. */
+  readonly repair?: RepairRecord | undefined;
 }
 
 export type ResultsOf = Pick<DatabaseConfig, 'options' | 'destinations'>;
@@ -42,7 +50,7 @@ export class LastResultsReader {
     this.#looksMax = looksMax;
   }
 
-  /** By the path of the database. A file that cannot be read is logged, and counts as empty. */
+  /** By the path of the database. A file that cannot be read is logged, and changes nothing. */
   async read(): Promise<ReadonlyMap<string, LastResults>> {
     const databases = this.#databases();
     const count = Math.min(this.#looksMax, databases.length);
@@ -70,7 +78,9 @@ export class LastResultsReader {
   #add(database: ResultsOf): Cached {
     const { metaPath, path: file } = database.options;
     const folder = metaPath ?? defaultMetaPath(file);
-    const files = ['drill.json', 'scrub.json'].map((name) => path.join(folder, name));
+    const files = ['drill.json', 'scrub.json', 'repair.json'].map((name) =>
+      path.join(folder, name),
+    );
     const added = { files, stamp: undefined, results: NO_RESULTS };
     this.#cache.set(database, added);
     return added;
@@ -80,13 +90,12 @@ export class LastResultsReader {
   async #readOne(database: ResultsOf, known: Cached, stamp: string): Promise<void> {
     try {
       const [drills, scrubs] = [await readLastDrills(database), await readLastScrubs(database)];
-      known.results = { drills, scrubs };
+      known.results = { drills, scrubs, repair: await readLastRepair(database) };
       known.stamp = stamp;
     } catch (error) {
       const message = `/metrics and /status lack the last drills and scrubs: ${messageOf(error)}`;
       this.#logger.warn(message, { db: database.options.path });
-      known.results = NO_RESULTS;
-      known.stamp = undefined; // tried again at the next request
+      known.stamp = undefined; // tried again at the next request; until then the last results count
     }
   }
 }

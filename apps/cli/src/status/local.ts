@@ -49,7 +49,7 @@ export async function readLocal(
     readMarks(file),
     readState(path.join(metaPath, 'status.json')),
   ]);
-  const found = await toLocal(complete, marks, written);
+  const found = await toLocal(complete, marks, written.state, written.touchedMs);
   if (isFresh(found)) return found;
   if (before?.asked === 'silent') return { ...found, asked: 'silent' };
   const asked = await askReplicator(complete, signal);
@@ -75,8 +75,10 @@ async function toLocal(
   { path: file, maxLagMs }: DatabaseOptions,
   marks: FileMarks,
   state: DatabaseStatus | undefined,
+  touchedMs?: number,
 ): Promise<Local> {
-  const ageMs = state === undefined ? 0 : ageOfWriting(state.writer, state.at, systemClock);
+  const ageMs =
+    state === undefined ? 0 : ageOfWriting(state.writer, state.at, systemClock, touchedMs);
   return {
     path: file,
     state,
@@ -120,17 +122,22 @@ function writerOf(state: DatabaseStatus, ageMs: number): WriterState {
   return state.state === 'ended' ? 'ended' : stateOfWriter(state.writer, ageMs);
 }
 
+interface Written {
+  readonly state: DatabaseStatus | undefined;
+  /** Time of the file. */
+  readonly touchedMs?: number | undefined;
+}
+
 /** STAGING_FAILED if the file exists and cannot be read. */
-async function readState(file: string): Promise<DatabaseStatus | undefined> {
-  let text: string;
+async function readState(file: string): Promise<Written> {
   try {
-    text = await fs.readFile(file, 'utf8');
+    const { mtimeMs: touchedMs } = await fs.stat(file); // before the text, which may be replaced
+    return { state: parseState(await fs.readFile(file, 'utf8')), touchedMs };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: undefined };
     const message = `read ${file}: ${messageOf(error)}; run this as the user of the replicator`;
     throw new ReplicationError('STAGING_FAILED', message, { cause: error });
   }
-  return parseState(text);
 }
 
 /** undefined for a file that was torn by a power loss or written by an older version. */

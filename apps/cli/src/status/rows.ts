@@ -13,6 +13,7 @@ import {
 import { readLastDrills } from './drills.ts';
 import { listHighest, type Listed } from './listing.ts';
 import { readLocal } from './local.ts';
+import { readLastRepair, toRepairRow } from './repairs.ts';
 import { readLastScrubs } from './scrubs.ts';
 
 /** Databases whose destinations are listed at the same time. */
@@ -50,8 +51,9 @@ async function describe(
   const local = await readLocal(database.options, signal, before);
   const health = withDrillProblems(healthOf(local), drills);
   const scrubs = await readLastScrubs(database);
+  const repair = await readLastRepair(database);
   const now = new Date();
-  return describeDatabase(
+  const row = describeDatabase(
     health,
     database.destinations.map((destination, index) =>
       describeDestination(destination, listed[index] as Listed, {
@@ -64,4 +66,5 @@ async function describe(
       }),
     ),
   );
+  return repair === undefined ? row : { ...row, repair: toRepairRow(repair, now) };
 }

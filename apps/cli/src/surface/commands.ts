@@ -11,7 +11,7 @@ import { PROMOTE } from './promote.ts';
 import { PROOFS } from './proofs.ts';
 import { REFUSED_COMMANDS } from './refused.ts';
 import { REPAIR } from './repair.ts';
-import { COMPLETION, DIAGNOSE, INIT, VERSION, WATCH } from './support-commands.ts';
+import { COMPLETION, DIAGNOSE, INIT, MCP, VERSION, WATCH } from './support-commands.ts';
 import { notYet, noted, refused, WORKS, type KnownBy } from '../support.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -226,6 +226,7 @@ export const COMMANDS: readonly Command[] = [
   },
   VERSION,
   DIAGNOSE,
+  MCP,
   COMPLETION,
   ...CONTROL,
   ...REFUSED_COMMANDS,

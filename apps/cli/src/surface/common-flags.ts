@@ -25,3 +25,9 @@ export const OWN_FLAGS: readonly Flag[] = [CONFIG, NO_EXPAND, JSON_FLAG].map((ea
   ...each,
   knownBy: 'ours',
 }));
+/** Of the commands that prove something, and may also be done by the replicator. */
+export const RUNNING = flag(
+  'running',
+  'have the running replicator do it: with its configuration, its environment and its user',
+  OURS,
+);

@@ -2,7 +2,7 @@
 
 import { WORKS } from '../support.ts';
 import { flag, type Command, type Flag } from './command.ts';
-import { LEVEL, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
+import { LEVEL, OURS, OWN_FLAGS, REPLICA, RUNNING } from './common-flags.ts';
 
 const given = (name: string, help: string, value: string): Flag =>
   flag(name, help, { value, ...OURS });
@@ -112,12 +112,14 @@ export const PROOFS: readonly Command[] = [
         value: 'FOLDER',
         ...OURS,
       }),
+      RUNNING,
       { ...LEVEL, knownBy: 'ours' },
     ],
     examples: [
       'sluice drill',
       'sluice drill -at random -assert "SELECT count(*) FROM orders" /data/app.db',
       'sluice drill -tmp /mnt/scratch -integrity-check full s3://bucket/app.db',
+      'sluice drill -running -replica s3 /data/app.db',
     ],
   },
 ];

@@ -2,7 +2,7 @@
 
 import { WORKS } from '../support.ts';
 import { flag, type Command } from './command.ts';
-import { LEVEL, OURS, OWN_FLAGS } from './common-flags.ts';
+import { LEVEL, OURS, OWN_FLAGS, RUNNING } from './common-flags.ts';
 
 export const REPAIR: Command = {
   name: 'repair',
@@ -22,11 +22,13 @@ export const REPAIR: Command = {
       kind: 'optional',
       value: 'N/T',
     },
+    RUNNING,
     { ...LEVEL, knownBy: 'ours' },
   ],
   examples: [
     'sluice repair -dry-run',
     'sluice repair /data/app.db',
     'sluice repair -read-data=3/7 /data/app.db',
+    'sluice repair -running -dry-run',
   ],
 };

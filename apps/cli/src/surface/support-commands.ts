@@ -51,6 +51,20 @@ export const DIAGNOSE: Command = {
   examples: ['sluice diagnose -o report.json', 'sluice diagnose -log /var/log/sluice.log'],
 };
 
+export const MCP: Command = {
+  name: 'mcp',
+  usage: 'mcp [flags]',
+  help: 'serve tools that only read to an assistant, by the Model Context Protocol on stdin and stdout: status, history, plan of a restore, drill',
+  knownBy: 'ours',
+  support: WORKS,
+  flags: [
+    { ...CONFIG, knownBy: 'ours' },
+    { ...NO_EXPAND, knownBy: 'ours' },
+  ],
+  argumentsMax: 0,
+  examples: ['sluice mcp -config /etc/sluice.yml'],
+};
+
 /** Of `sluice status`. */
 export const WATCH: Flag = {
   ...flag('watch', 'show it again and again, every 10 s or D; each time lists every destination', {

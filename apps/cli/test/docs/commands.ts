@@ -40,7 +40,7 @@ const MORE: Readonly<Record<string, string>> = {
 SIGINT, SIGTERM and SIGQUIT end the process after a last sync. SIGHUP has it [read its configuration again](#reload); with \`-once\`, or if it was
 started in a terminal, which has closed then, SIGHUP ends it like the others. Each destination stops when it has everything, or
 \`shutdown-sync-timeout\` after its first failure if nothing succeeded since. The exit code is 0 only if all destinations have
-everything, otherwise [3](errors.md#exit-codes); the log then names each destination that is behind, its TXID and the cause. A
+everything, otherwise [3](errors.md#exit-codes), or another one if a database could not be followed at all; the log then names each destination that is behind, its TXID and the cause. A
 second signal exits at once. \`-once\` ends by the same rules. A copy of a signal within one second does not count as a second one,
 because supervisors may signal both the process and its group.
 
@@ -115,10 +115,31 @@ database is in that very state.
 Of a destination with a backup of Litestream 0.3, the backup that \`restore\` would take is drilled. Its states are uploads: they have times and no
 TXIDs, so nothing is compared with the live database.
 
-With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on-a-schedule), the replicator drills on a schedule. The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`. The exit code is
+With \`-running\` the running replicator drills, and this command waits and prints the same. The machine on which you type it then needs no
+credentials and no scratch folder. What is checked comes from the flags; the scratch folder, its limit and the bandwidth come from \`drill\` in the
+configuration. The replicator runs one drill at a time, so it may have to end another one first. It logs the result, and writes it beside the backup
+like those of its schedule. If you interrupt the command, the drill ends. It needs a configuration file that has the database.
+
+With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on-a-schedule), the replicator drills on a schedule. The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`, and the time and result of the 20 drills before it for the [page](page.md). The exit code is
 0 if all results are ok, [12](errors.md#exit-codes) if one failed, and 13 if none failed but one is inconclusive.`,
   repair: REPAIR_MORE,
   ...CONTROL_MORE,
+  mcp: `An assistant starts it, and asks it on stdin; so it needs no address and no token, and has the rights of the user who runs it. For example, in the configuration of the assistant:
+
+\`\`\`json
+{"mcpServers":{"sluice":{"command":"sluice","args":["mcp","-config","/etc/sluice.yml"]}}}
+\`\`\`
+
+| tool | the command that it runs | arguments |
+| --- | --- | --- |
+| \`status\` | [status](#status) | \`database\` |
+| \`history\` | [history](#history) | \`database\`, \`replica\`, \`since\`, \`until\`, \`limit\` |
+| \`restore_plan\` | [restore](#restore) \`-dry-run\` | \`database\`, \`replica\`, \`txid\`, \`timestamp\` |
+| \`drill\` | [drill](#drill) | \`database\`, \`replica\`, \`at\`, \`txid\`, \`timestamp\` |
+
+No tool changes a database or a backup. A drill writes its copy to the temporary folder of the system and removes it; its result is kept for [status](#status), like
+that of any drill. A database is one of the configuration: URLs are refused, so that an assistant cannot name other servers or files, and so is SQL. Tools run one at a
+time. Answers contain no secrets of the configuration.`,
   ltx: `\`wal\` is its old name.`,
   migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
 download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination
@@ -167,7 +188,10 @@ export function renderCommands(): string {
     `Flags have one dash or two, and a value after \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
 off. Flags may stand before and after the other arguments. A flag that Litestream 0.3 or 0.5 also has means the same, so scripts
 run unchanged. Flags that Sluice does not support are refused by name, with the reason.`,
-    'All commands use the same [exit codes](errors.md#exit-codes).',
+    `All commands use the same [exit codes](errors.md#exit-codes). \`sluice COMMAND -help\` lists the flags of a command, \`sluice help CODE\` says what an
+error code means, and \`sluice help PAGE\` prints a page of this documentation; \`sluice help pages\` lists the pages.`,
+    `With \`-json\` a command prints JSON on stdout. The package \`sluice\` has a JSON Schema (draft-07) of the output of each command, such
+as [\`schemas/status.json\`](../apps/cli/schemas/status.json). Later versions may add keys, so ignore those that you do not know.`,
     ...working.flatMap(renderCommand),
     '## Refused commands',
     table(

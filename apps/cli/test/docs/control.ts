@@ -77,7 +77,7 @@ the default settings, no drills, and is forgotten when the replicator ends. It i
 with another database of the replicator, even with a stopped one.`,
   unregister: `A database of the configuration comes back with the next \`sluice reload\`, or a restart of the replicator.`,
   reset: `For a staging folder that is damaged or takes too much room. The running replicator makes a last sync first, and a full snapshot afterwards; the TXIDs
-go on. Without one, the next start makes the snapshot. If a destination does not have everything that is staged, nothing is removed, and the exit code is
+go on. Without one, the next start makes the snapshot. If a destination does not have everything that is staged, or if that is not known because there is neither a replicator nor a configuration, nothing is removed, and the exit code is
 [3](errors.md#exit-codes); with \`-force\`, its states between the last upload and the new snapshot cannot be restored. Replicas are not touched.`,
   snapshot: `It is made in the background, and sent to all destinations as soon as possible: \`sluice status\` and the log show it. One that is being made already is not
 repeated.`,

@@ -5,8 +5,11 @@ import { REPAIR_SHAPE } from './repair.ts';
 
 /** The output of `-json`. Keys that Litestream has keep its names. */
 export const JSON_SHAPES: Readonly<Record<string, string>> = {
-  reseed:
-    'One object per database that has the destination: `path`, `destination`, `reseed` (`accepted` or `not needed`), and `running`, whether a replicator was asked.',
+  reseed: `One object per database that has the destination. \`reseed\` is \`accepted\` or \`not needed\`; \`running\` says whether a replicator was asked:
+
+\`\`\`json
+[{"path":"/data/app.db","destination":"mirror","reseed":"accepted","running":true}]
+\`\`\``,
   ...CONTROL_SHAPES,
   sync: `One object per database. With \`-wait\` or \`-durable\`, \`destinations\` names those from which everything committed before the
 command can be restored; \`status\` is \`synced_local\` without them: the commits are staged, and are sent as soon as possible. Commands
@@ -46,7 +49,8 @@ there cover, if the rates come from them. \`money_per_month\` has each part of t
   {"name":"file","target":"file:///mnt/backup","txid":"0000000000000029","complete":"behind",
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
 \`\`\``,
-  restore: `One line. The first five keys are Litestream's. \`avoided\` lists damaged files that others replaced: \`file\`, \`source\`,
+  restore: `One line. The first five keys are Litestream's. \`sources\` says how much was read from each destination. \`left_out\` lists destinations that
+could not be read, or do not have the state alone. \`avoided\` lists damaged files that others replaced: \`file\`, \`source\`,
 \`code\` and \`message\`. \`maybe_newer_at\` lists destinations that were left out and may hold a newer state: \`replica\`, \`target\`,
 \`code\`, \`message\`, and the highest \`txid\` listed there, if it is known. With \`-force\`,
 \`kept\` is the new name of the file that was replaced, and \`still_open_in\` lists the processes that
@@ -57,7 +61,8 @@ gets the owner and the mode of the file that it replaces, or the owner of its fo
 
 \`\`\`json
 {"db_path":"/data/app.db","replica":"s3","txid":"000000000000002a","duration_ms":812,"integrity_check":"none",
- "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234,"avoided":[]}
+ "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234,
+ "sources":[{"replica":"s3","target":"s3://bucket/app.db","files":3,"bytes":81234}],"avoided":[]}
 \`\`\`
 
 A time is RFC 3339 (\`2026-01-31T12:00:00Z\`), local (\`2026-01-31 14:00\`, \`today 09:30\`, \`yesterday 14:00\`), the start of a local
@@ -103,8 +108,11 @@ A file whose header is damaged is left out, and named in \`unreadable\`: its fil
   "first":{"txid":"0000000000000001","timestamp":"2026-01-30T12:00:00.000Z"},
   "newest":{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z"},
   "moments_total":40,"moments":[{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z","level":0}],
-  "spans_total":1,"spans":[{"level":0,"from":{"txid":…},"to":{"txid":…},"files":37,"resolution_ms":1000}],
-  "gaps_total":1,"gaps":[{"from_txid":"0000000000000003","to_txid":"0000000000000004","before":{"txid":…},"after":{"txid":…}}],
+  "spans_total":1,"spans":[{"level":0,"from":{"txid":"0000000000000005","timestamp":"2026-01-30T13:00:00.000Z"},
+  "to":{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z"},"files":37,"resolution_ms":1000}],
+  "gaps_total":1,"gaps":[{"from_txid":"0000000000000003","to_txid":"0000000000000004",
+  "before":{"txid":"0000000000000002","timestamp":"2026-01-30T12:00:01.000Z"},
+  "after":{"txid":"0000000000000005","timestamp":"2026-01-30T13:00:00.000Z"}}],
   "snapshots_total":1,"snapshots":[{"txid":"0000000000000005","timestamp":"2026-01-30T13:00:00.000Z","size":80000}],
   "levels":[{"level":0,"files":41,"size":167936},{"level":9,"files":1,"size":80000}]},
  {"replica":"file","target":"file:///mnt/backup","error":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]
@@ -118,7 +126,7 @@ For a backup of Litestream 0.3, \`generation\` and \`position\` (index and offse
 
 \`\`\`json
 [{"database":"/data/app.db","name":"s3","type":"s3","target":"s3://bucket/app.db","result":"ok",
-  "at":"2026-01-31T12:00:00.000Z","txid":"000000000000002a","timestamp":"2026-01-31T11:59:58.100Z",
+  "kind":"full","at":"2026-01-31T12:00:00.000Z","txid":"000000000000002a","timestamp":"2026-01-31T11:59:58.100Z",
   "newest_txid":"000000000000002a","restore_ms":812,"loss_window_ms":0,"files_listed":9,"files_read":3,"bytes_read":81234,
   "size":122880,"assertions":[{"sql":"SELECT count(*) FROM orders","holds":true}],"comparison":{"kind":"equal","pages":30,"skipped":0},
   "problems":[]}]
@@ -168,7 +176,9 @@ first small file.
 After a [drill](#drill), a destination also has \`drill\`: \`result\`, \`at\`, \`age_seconds\`, \`txid\`, \`restore_ms\`, \`loss_window_ms\`,
 \`problems\`, \`last_success_at\`, \`overdue\`, and \`every_seconds\` if it has a schedule. For a backup of Litestream 0.3, \`generation\` and
 \`position\` take the place of \`txid\`. With a [scrub](configuration.md#scrub), it has \`scrub\`: \`started_at\`, \`running\`, \`objects\`, \`bytes\`,
-\`last_success_at\`, \`mended\`, and the \`damaged\` objects, with \`superseded\` for those before a later full snapshot.`,
+\`last_success_at\`, \`mended\`, and the \`damaged\` objects, with \`superseded\` for those before a later full snapshot.
+After a [repair](#repair), the database has \`repair\`: \`at\`, \`age_seconds\`, \`result\`, and for each destination \`lacking\`, \`damaged\`, \`copied_files\`
+and \`copied_bytes\`.`,
   check: `One object per destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is the
 [error code](errors.md), if there was an error; \`missing\` is the permission that was denied: \`list\`, \`read\`, \`write\`, \`replace\`,
 \`delete\` or \`abort\`. \`next\` says how to fix it, with the provider's name of the permission. \`left\` lists the keys that could not
@@ -182,11 +192,15 @@ be deleted.
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
   completion: 'None.',
+  mcp: 'Each tool answers with the JSON of its command, and then with what that printed on stderr.',
   diagnose: `Always: \`versions\` (see [version](#version)), \`machine\`, \`variables\` (names of environment variables), \`configuration\`
 (\`file\`, \`content\`, \`error\`), \`databases\` (\`files\`, \`disk\`, \`staging\`, and their [status](#status)), and \`log\`. What cannot be read has
 an \`error\` instead.`,
   init: `The absolute paths of the configuration and of all files:
-\`{"file":"/srv/sluice.yml","files":["/srv/sluice.yml","/srv/sluice.service"]}\`.`,
+
+\`\`\`json
+{"file":"/srv/sluice.yml","files":["/srv/sluice.yml","/srv/sluice.service"]}
+\`\`\``,
   migrate: `\`becomes\` is null for a key that is left out. \`written\` is false with \`-dry-run\`, which adds the file as \`text\`, and
 after a failed check; then \`ok\`, \`code\` and \`message\` of a destination say why. \`restored_ms\` comes with \`-restore-check\`.
 
@@ -197,5 +211,9 @@ after a failed check; then \`ok\`, \`code\` and \`message\` of a destination say
   "txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z","files":3,"size":81234,"restored_ms":812}],
  "secret_files":["/etc/sluice-secrets/secret-access-key"]}
 \`\`\``,
-  version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\`, \`platform\`, \`system\`, \`program\`, \`installed\`, and the version of each package by its name.`,
+  version: `With \`-verbose\` also \`node\`, \`sqlite\`, \`platform\`, \`system\`, \`program\`, \`installed\`, and the version of each package by its name:
+
+\`\`\`json
+{"version":"1.0.0"}
+\`\`\``,
 };

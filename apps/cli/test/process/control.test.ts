@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { parseOutput } from '../docs/json-schemas.ts';
 import { addRows } from '../support/database.ts';
+import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { CLIProcess, RUNTIME_FOLDER, runProcess } from '../support/process.ts';
 import { rowsAt } from '../support/scene.ts';
 import { sluice as runHere, type Outcome } from '../support/shell.ts';
@@ -92,6 +93,26 @@ test('while a database is stopped, another process may have it', async () => {
   await end(replicator);
 });
 
+test('a database that could not be started got no last sync, and the exit code says so', async () => {
+  const { database, backup, replicator, sluice } = await running();
+  const app = database('app');
+  await sluice('stop', app);
+  const other = new CLIProcess(['replicate', app, `file://${backup('app')}`]);
+  await other.says(/continuing after TXID/);
+  await sluice('start', app);
+  const stopped = await sluice('stop', app);
+  expect([stopped.code, stopped.stdout]).toEqual([
+    3,
+    expect.stringContaining('folder does not have everything') as string,
+  ]);
+  await sluice('start', app);
+  replicator.kill('SIGTERM');
+  const { code, stdout } = await replicator.ended();
+  expect(code, stdout).toBe(EXIT_CODES.database);
+  expect(stdout).toMatch(/folder is behind: it is not replicated/);
+  await end(other);
+});
+
 test('a registered database is replicated until it is unregistered, also across a reload', async () => {
   const { database, backup, replicator, sluice, json } = await running();
   const added = database('new');
@@ -162,6 +183,9 @@ test('a snapshot is made on command, and a reset makes one after a last sync', a
   await json('sync', '-wait', app);
   expect(await rowsAt(backup('app'))).toBe(8);
   await end(replicator);
+  // Without a configuration it is not known whether the destinations have everything.
+  const unknown = await runHere(['reset', app], { XDG_RUNTIME_DIR: RUNTIME_FOLDER });
+  expect([unknown.code, unknown.stderr]).toEqual([3, expect.stringContaining('-config') as string]);
   // Without a replicator it is done by the command itself.
   expect(await json('reset', app)).toMatchObject({ status: 'reset', running: false });
   expect(await json('reset', app)).toMatchObject({ files: 0, bytes: 0 });

@@ -3,7 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import type { DatabaseStatus } from '@sluice/core';
 import type { ListAnswer, ReloadAnswer } from '../../src/controlling/answers.ts';
+import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { parseOutput } from '../docs/json-schemas.ts';
 import { addRows, countRows } from '../support/database.ts';
 import { CLIProcess, RUNTIME_FOLDER } from '../support/process.ts';
@@ -145,16 +147,31 @@ test('a hard link is no second database', async () => {
 
 test('a directory that cannot be read keeps its databases, and one that was missing is found', async () => {
   const { folder, dir, file, backup, sluice, listed, start } = newScene('a.db');
+  fs.appendFileSync(path.join(folder, 'sluice.yml'), 'addr: 127.0.0.1:0\n');
   const replicator = start();
+  const [, page] = await replicator.says(/metrics at (http:\/\/[^/]+)/);
   await expect.poll(listed, WAIT).toEqual(['a.db']);
   await sluice('sync', '-wait');
   fs.renameSync(dir, path.join(folder, 'away'));
   await replicator.says(/the databases in .*data stay as they are: .*ENOENT/);
+  // What may be in it is not backed up.
+  const health = await fetch(`${page}/status`);
+  expect(health.status).toBe(503);
+  const { databases } = (await health.json()) as { databases: DatabaseStatus[] };
+  expect(databases).toMatchObject([
+    { path: file('a.db') },
+    { path: dir, problems: [{ message: expect.stringMatching(/cannot be looked for/) as string }] },
+  ]);
   const reload = await sluice('reload', '-json');
   expect(parseOutput('reload', reload.stdout)).toMatchObject({ removed: [], unchanged: 1 });
   const status = await sluice('status');
   expect(status.code).toBe(3);
   expect(status.stderr).toContain('nothing of the directory');
+  const sync = await sluice('sync', '-wait');
+  expect([sync.code, sync.stderr]).toEqual([
+    EXIT_CODES.database,
+    expect.stringMatching(/search .*data for databases/),
+  ]);
   fs.renameSync(path.join(folder, 'away'), dir);
   addRows(file('a.db'), 1);
   await expect.poll(async () => (await sluice('sync', '-wait', file('a.db'))).code, WAIT).toBe(0);
@@ -228,6 +245,13 @@ test('a database that was unregistered does not come back with the next look', a
   expect((await sluice('register', file('a.db'))).code).toBe(0);
   await expect.poll(listed, WAIT).toEqual(['a.db', ...others]);
   await end(replicator);
+});
+
+test('-once fails if a directory cannot be searched', async () => {
+  const { dir, sluice } = newScene('a.db');
+  fs.renameSync(dir, `${dir}-away`);
+  const { code, stderr } = await sluice('replicate', '-once');
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/search .*data for databases/)]);
 });
 
 test('-once sends every database of a directory', async () => {

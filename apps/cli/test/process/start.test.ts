@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
+import { addRows } from '../support/database.ts';
 import { goldenBucket } from '../support/golden.ts';
 import { CLI, CLIProcess, runProcess } from '../support/process.ts';
 import { startSilentServer } from '../support/silent-server.ts';
@@ -92,7 +93,15 @@ test('commands load only the packages they need', async () => {
     'ssh2',
   ];
   const far = ['s3', 'gcs', 'azure', 'sftp', ...sdks];
-  const heavy = ['better-sqlite3', 'prom-client', 'yaml', 'zod', 'file', ...far];
+  const heavy = [
+    '@modelcontextprotocol/sdk',
+    'better-sqlite3',
+    'prom-client',
+    'yaml',
+    'zod',
+    'file',
+    ...far,
+  ];
   const help = await packagesOf('--help');
   for (const name of heavy) expect(help).not.toContain(name);
   const version = await packagesOf('version');
@@ -107,6 +116,12 @@ test('commands load only the packages they need', async () => {
   expect(databases).toContain('yaml');
   expect(databases).toContain('file');
   for (const name of ['prom-client', ...far]) expect(databases).not.toContain(name);
+  const folder = temporaryFolder();
+  addRows(path.join(folder, 'app.db'), 1);
+  const to = `file://${path.join(folder, 'backup')}`;
+  const replicating = await packagesOf('replicate', '-once', path.join(folder, 'app.db'), to);
+  expect(replicating).toContain('better-sqlite3');
+  expect(replicating).not.toContain('@modelcontextprotocol/sdk');
 });
 
 test('an interrupted restore leaves nothing behind and exits with 128 plus the signal’s number', async () => {

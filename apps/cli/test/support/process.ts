@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, onTestFinished } from 'vitest';
+import { checkOutput } from './json-output.ts';
 
 export const CLI = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -105,5 +106,7 @@ export async function runProcess(
   words: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  return await new CLIProcess(words, environment).ended();
+  const ended = await new CLIProcess(words, environment).ended();
+  checkOutput(words, ended.stdout);
+  return ended;
 }

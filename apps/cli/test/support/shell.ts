@@ -2,6 +2,7 @@
 
 import { Writable } from 'node:stream';
 import { runCLI } from '../../src/cli.ts';
+import { checkOutput } from './json-output.ts';
 import { Secrets } from '../../src/secrets.ts';
 import type { Environment, Shell } from '../../src/shell.ts';
 
@@ -48,5 +49,6 @@ export async function sluice(
 ): Promise<Outcome> {
   const shell = new CapturedShell(environment, configPaths);
   const code = await runCLI(words, shell);
+  checkOutput(words, shell.stdout.text);
   return { code, stdout: shell.stdout.text, stderr: shell.stderr.text };
 }

@@ -15,8 +15,9 @@ export interface ControlCall {
   readonly command: string;
   /** JSON. */
   readonly input?: unknown;
-  /** Maximum time to the answer. */
+  /** Maximum time to the answer, or to the next progress of the command. */
   readonly timeoutMs: number;
+  readonly onProgress?: ((progress: unknown) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,33 +29,66 @@ const REPLY_CHARACTERS_MAX: number = 16 * 1024 * 1024;
  * STAGING_FAILED if its socket may not be used.
  */
 export async function callControl(call: ControlCall): Promise<unknown> {
-  const { metaPath, command, input, timeoutMs, signal } = call;
+  const { metaPath, command, input, signal } = call;
   signal?.throwIfAborted();
   const socket = controlSocket(metaPath);
   let connection: net.Socket | undefined;
-  const limit = AbortSignal.timeout(timeoutMs);
-  const signals = signal === undefined ? limit : AbortSignal.any([limit, signal]);
   const onAbort = (): void => void connection?.destroy(new Error('aborted'));
+  const silence = new Silence(call.timeoutMs, onAbort);
   const address = await openAddress(socket).catch((error: unknown) => {
     throw unreachable(call, error);
   });
   try {
     connection = net.connect(address.path);
-    signals.addEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort);
+    silence.restart();
     connection.write(formatRequest({ command, input }));
-    return await readAnswer(connection);
+    return await readAnswer(connection, (progress) => {
+      silence.restart();
+      call.onProgress?.(progress);
+    });
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof ReplicationError) throw error;
-    throw limit.aborted ? silent(call) : unreachable(call, error);
+    throw silence.isTooLong ? silent(call) : unreachable(call, error);
   } finally {
-    signals.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', onAbort);
+    silence.end();
     connection?.destroy();
     await address.close();
   }
 }
 
-async function readAnswer(connection: net.Socket): Promise<unknown> {
+/** Calls back if nothing was heard for too long. */
+class Silence {
+  readonly #timeoutMs: number;
+  readonly #onTooLong: () => void;
+  #limit: AbortSignal | undefined;
+
+  constructor(timeoutMs: number, onTooLong: () => void) {
+    this.#timeoutMs = timeoutMs;
+    this.#onTooLong = onTooLong;
+  }
+
+  get isTooLong(): boolean {
+    return this.#limit?.aborted ?? false;
+  }
+
+  restart(): void {
+    this.end();
+    this.#limit = AbortSignal.timeout(this.#timeoutMs);
+    this.#limit.addEventListener('abort', this.#onTooLong);
+  }
+
+  end(): void {
+    this.#limit?.removeEventListener('abort', this.#onTooLong);
+  }
+}
+
+async function readAnswer(
+  connection: net.Socket,
+  onProgress: (progress: unknown) => void,
+): Promise<unknown> {
   let text = '';
   connection.setEncoding('utf8');
   for await (const chunk of connection as AsyncIterable<string>) {
@@ -64,6 +98,7 @@ async function readAnswer(connection: net.Socket): Promise<unknown> {
       const reply = parseReply(line);
       if (reply.kind === 'answer') return reply.answer;
       if (reply.kind === 'error') throw reply.error;
+      if (reply.kind === 'progress') onProgress(reply.progress);
     }
     if (text.length > REPLY_CHARACTERS_MAX) throw new Error('it does not end');
   }

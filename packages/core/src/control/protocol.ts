@@ -2,15 +2,17 @@
  * The protocol of the control socket. Pure.
  *
  * A client connects, sends one line of JSON, and reads lines of JSON until one has the kind 'answer' or
- * 'error'. Then the server closes the connection. If the client closes it first, the command is aborted.
+ * 'error'. Then the server closes the connection. If the client closes it first, the command is aborted. A command that
+ * takes long sends progress every few seconds, and a client without a line for some time gives up.
  *
  *   request   {"version":1,"command":"sync","input":{…}}
+ *   progress  {"version":1,"kind":"progress","progress":…}
  *   answer    {"version":1,"kind":"answer","answer":…}
  *   error     {"version":1,"kind":"error","code":"NOT_DURABLE","message":"…","durable":{…}}
  *
  * A request is valid if and only if it is one line of at most REQUEST_BYTES_MAX bytes with the version of
- * the server, a command that the server knows, and any input. A client ignores lines of other kinds, so
- * that a later server may report progress.
+ * the server, a command that the server knows, and any input. A client ignores lines of other kinds: a later server may
+ * have more.
  */
 
 import {
@@ -33,6 +35,7 @@ export interface ControlRequest {
 }
 
 type Reply =
+  | { readonly version: number; readonly kind: 'progress'; readonly progress: unknown }
   | { readonly version: number; readonly kind: 'answer'; readonly answer: unknown }
   | {
       readonly version: number;
@@ -64,6 +67,10 @@ export function formatAnswer(answer: unknown): string {
   return toLine({ version: CONTROL_VERSION, kind: 'answer', answer } satisfies Reply);
 }
 
+export function formatProgress(progress: unknown): string {
+  return toLine({ version: CONTROL_VERSION, kind: 'progress', progress } satisfies Reply);
+}
+
 export function formatError(error: unknown): string {
   const { code, durable } = isError(error) ? error : UNKNOWN;
   const reply: Reply = {
@@ -77,6 +84,7 @@ export function formatError(error: unknown): string {
 }
 
 export type ParsedReply =
+  | { readonly kind: 'progress'; readonly progress: unknown }
   | { readonly kind: 'answer'; readonly answer: unknown }
   | { readonly kind: 'error'; readonly error: ReplicationError }
   /** A kind of a later version. */
@@ -85,6 +93,7 @@ export type ParsedReply =
 /** NOT_RUNNING if the line is not a reply. */
 export function parseReply(line: string): ParsedReply {
   const reply = parseObject(line) as Partial<Reply> | undefined;
+  if (reply?.kind === 'progress') return { kind: 'progress', progress: reply.progress };
   if (reply?.kind === 'answer') return { kind: 'answer', answer: reply.answer };
   if (reply?.kind === 'error') return { kind: 'error', error: toError(reply) };
   if (typeof (reply as { kind?: unknown } | undefined)?.kind === 'string') return { kind: 'other' };

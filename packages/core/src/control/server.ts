@@ -10,18 +10,32 @@ import { once } from 'node:events';
 import fs from 'node:fs/promises';
 import net from 'node:net';
 import { messageOf, ReplicationError } from '../error.ts';
-import { formatAnswer, formatError, parseRequest, REQUEST_BYTES_MAX } from './protocol.ts';
+import {
+  formatAnswer,
+  formatError,
+  formatProgress,
+  parseRequest,
+  REQUEST_BYTES_MAX,
+} from './protocol.ts';
 import { controlFolder, controlSocket, openAddress, type SocketAddress } from './socket-path.ts';
 
-/** Commands by name. Input and answer are JSON. The signal is aborted if the client gives up. */
+/**
+ * Commands by name. Input, answer and progress are JSON. The signal is aborted if the client gives up. A command that
+ * takes long reports its progress every few seconds, so that the client goes on waiting.
+ */
 export type ControlCommands = Readonly<
-  Record<string, (input: unknown, signal: AbortSignal) => Promise<unknown>>
+  Record<
+    string,
+    (input: unknown, signal: AbortSignal, report: (progress: unknown) => void) => Promise<unknown>
+  >
 >;
 
 /** Further clients are refused. Each waits for its answer with an open file. */
 const CONNECTIONS_MAX = 512;
 /** A client that has not sent its line by then is disconnected. */
 const REQUEST_MS_MAX = 10_000;
+/** A client that reads slowly gets no more progress while so much waits for it. */
+const PROGRESS_BYTES_MAX = 64 * 1024;
 /** Time for the last answers when the server is closed. */
 const CLOSE_MS_MAX = 1_000;
 
@@ -120,19 +134,28 @@ async function serve(connection: net.Socket, commands: ControlCommands): Promise
   const aborting = new AbortController();
   connection.on('error', () => undefined); // 'close' follows
   connection.on('close', () => aborting.abort(new Error('the client has gone')));
+  const { signal } = aborting;
+  const report = (progress: unknown): void => {
+    const isSlow = connection.writableLength > PROGRESS_BYTES_MAX;
+    if (connection.writable && !isSlow) connection.write(formatProgress(progress));
+  };
   let reply: string;
   try {
-    reply = formatAnswer(await run(await readLine(connection), commands, aborting.signal));
+    reply = formatAnswer(await run(await readLine(connection), commands, { signal, report }));
   } catch (error) {
     reply = formatError(error);
   }
   connection.end(reply);
 }
 
-async function run(line: string, commands: ControlCommands, signal: AbortSignal): Promise<unknown> {
+async function run(
+  line: string,
+  commands: ControlCommands,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: (p: unknown) => void },
+): Promise<unknown> {
   const { command, input } = parseRequest(line);
   const found = Object.hasOwn(commands, command) ? commands[command] : undefined;
-  if (found !== undefined) return await found(input, signal);
+  if (found !== undefined) return await found(input, signal, report);
   throw new ReplicationError(
     'CONFIG_INVALID',
     `run the command ${command}: this replicator knows ${Object.keys(commands).join(', ')}; ` +

@@ -131,14 +131,14 @@ export class Engine {
   }
 
   /**
-   * Cuts everything committed so far. Resolves when it is staged; undefined if no database is followed. A missing
-   * database is looked for, and opened if it was created since.
+   * Cuts everything committed so far. Resolves when it is staged; undefined if no database is followed. Waits for one
+   * that is being opened. A missing one is looked for, and opened if it was created since.
    */
   async sync(): Promise<bigint | undefined> {
     if (this.#idle?.hasChanged() === false) return this.#idle.txid;
     this.#wake();
     if (this.#waking !== undefined) await this.#waking.promise;
-    if (this.#reportedAbsence !== undefined) await this.#lookAgain();
+    else if (this.#following === undefined) await this.#lookAgain();
     return await this.#following?.sync();
   }
 
@@ -195,7 +195,7 @@ export class Engine {
     const { clock, gauges, kernel, options } = this.#context;
     this.#following = undefined;
     this.#idle = new IdleDatabase({
-      ...{ files, kernel, clock, gauges, pollMs: options.monitorIntervalMs },
+      ...{ files, kernel, clock, gauges, options, polls: this.#openDatabases.idlePolls },
       onChange: () => this.#wake(),
     });
     this.#leave();
@@ -219,8 +219,9 @@ export class Engine {
   /** Opens the database if it was created since it was last looked for. */
   async #lookAgain(): Promise<void> {
     const look = async (): Promise<void> => {
+      if (this.#reportedAbsence === undefined || this.#isClosing) return; // the timer of another failure stays
       clearTimeout(this.#timer);
-      if (this.#reportedAbsence !== undefined && !this.#isClosing) await this.#open('start');
+      await this.#open('start');
     };
     this.#work = this.#work.then(look);
     await this.#work;
@@ -271,6 +272,7 @@ export class Engine {
     } catch (error) {
       database?.connections.close('keep the log');
       database?.wal.close();
+      database?.keep();
       this.#fail(error);
     }
   }

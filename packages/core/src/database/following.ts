@@ -254,8 +254,10 @@ export class Following implements ImageHost {
     this.#loop.stop();
     await this.#images.settled();
     await this.#cutter.publisher.settled();
-    this.#context.database.connections.close(kept);
-    this.#context.database.wal.close();
+    const { connections, keep, wal } = this.#context.database;
+    connections.close(kept);
+    wal.close();
+    keep();
   }
 
   readonly take = (batch: FrameBatch): void => {

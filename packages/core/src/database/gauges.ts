@@ -39,6 +39,8 @@ const SLOTS = [
   'checkpoints',
   'checkpointMicros',
   'walSizeBytes',
+  /** How often the files of a database are looked at that is closed because it is idle. Zero while it is open. */
+  'idlePollMs',
 ] as const;
 
 export type Gauge = (typeof SLOTS)[number];

@@ -6,7 +6,8 @@
  * opening proves continuity or not, as after a restart (continuity/proof.ts). So only one thing must be right here:
  * every commit is noticed. A commit writes frames to the WAL, and either continues it, which is seen in the header of
  * the frame after the last one, or restarts it, which is seen in the header of the WAL. The times and sizes of the
- * files are compared too: they show a file that was replaced, and writes that bypass the WAL.
+ * files are compared too: they show a file that was replaced, and writes that bypass the WAL. Programs can set back the
+ * modification time (cp -p, rsync -t), but not the time of the last change.
  */
 
 import fs from 'node:fs';
@@ -18,8 +19,10 @@ import { WALReader } from '../wal/reader.ts';
 import { isSameFile, isWritten, type FileStamp } from './continuity/evidence.ts';
 import { readStamp } from './continuity/file.ts';
 import type { Gauges } from './gauges.ts';
+import type { IdlePolls } from './idle/idle-polls.ts';
 import { UNWATCHED_POLL_MS } from './loop.ts';
 import type { OpenDatabase } from './opening.ts';
+import type { DatabaseOptions } from './options.ts';
 import { closeLikeApplication } from './sqlite/connections.ts';
 
 /** A larger database stays open: if continuity cannot be proved later, all of it must be read. */
@@ -46,22 +49,27 @@ export interface IdleContext {
   readonly kernel: Kernel;
   readonly clock: Clock;
   readonly gauges: Gauges;
-  readonly pollMs: number;
+  readonly options: Pick<DatabaseOptions, 'monitorIntervalMs' | 'maxLagMs'>;
+  readonly polls: IdlePolls;
   /** Called once, when a file has changed. */
   readonly onChange: () => void;
 }
 
 export class IdleDatabase {
   readonly #context: IdleContext;
-  #watchers: fs.FSWatcher[] = [];
+  #watcher: fs.FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(context: IdleContext) {
     this.#context = context;
     const { path } = context.files;
-    const isWatched = this.#watch(path) && this.#watch(`${path}-wal`);
-    this.#poll(isWatched ? context.pollMs : Math.min(context.pollMs, UNWATCHED_POLL_MS));
+    const log = this.#watch(`${path}-wal`);
+    // A commit writes to the WAL. Without a WAL, what is left to see is a file that is replaced or written directly.
+    const isWatched = log !== 'failed' && (log === 'watched' || this.#watch(path) !== 'failed');
+    context.polls.add();
+    const { monitorIntervalMs } = context.options;
+    this.#poll(isWatched ? monitorIntervalMs : Math.min(monitorIntervalMs, UNWATCHED_POLL_MS));
   }
 
   get txid(): bigint {
@@ -79,10 +87,13 @@ export class IdleDatabase {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#context.polls.remove();
+    this.#context.gauges.set('idlePollMs', 0);
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers) watcher.close();
-    this.#watchers = [];
+    this.#watcher?.close();
+    this.#watcher = undefined;
   }
 
   /**
@@ -101,10 +112,13 @@ export class IdleDatabase {
   }
 
   #poll(pollMs: number): void {
+    const { gauges, options, polls } = this.#context;
+    const waitMs = polls.intervalMs(pollMs, options.maxLagMs / 4); // as for monitor-interval
+    gauges.set('idlePollMs', Math.ceil(waitMs));
     this.#timer = setTimeout(() => {
       this.#check();
       if (!this.#isClosed) this.#poll(pollMs);
-    }, pollMs);
+    }, waitMs);
   }
 
   readonly #check = (): void => {
@@ -113,15 +127,15 @@ export class IdleDatabase {
     this.#context.onChange();
   };
 
-  /** Returns false if the file cannot be watched. A missing file is found by the poll. */
-  #watch(file: string): boolean {
+  /** A missing file is found by the poll. */
+  #watch(file: string): 'watched' | 'missing' | 'failed' {
     try {
       const watcher = fs.watch(file, { persistent: false }, this.#check);
       watcher.on('error', this.#check);
-      this.#watchers.push(watcher);
-      return true;
+      this.#watcher = watcher;
+      return 'watched';
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'ENOENT';
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'failed';
     }
   }
 }
@@ -152,8 +166,9 @@ function isUnchanged(files: IdleFiles, kernel: Kernel): boolean {
   const reader = new WALReader(`${path}-wal`, kernel);
   try {
     if (fs.realpathSync.native(configured) !== path) return false;
-    if (!isSame(stamp, readStamp(path)) || !isSame(logStamp, readStamp(`${path}-wal`)))
-      return false;
+    const [now, log] = [readStamp(path), readStamp(`${path}-wal`)];
+    if (!isSame(stamp, now) || !isSame(logStamp, log)) return false;
+    if (stamp.changedNs !== now?.changedNs) return false;
     return isSameLog(reader.readHeader(), header) && !hasFrameAfter(files, reader);
   } catch {
     return false;

@@ -3,8 +3,10 @@
  * one some kilobytes. Nothing waits for ever: databases that are written to stay open, however many they are.
  */
 
-/** There are up to four threads. */
-const OPEN_DATABASES_MAX = 16;
+import { IdlePolls } from './idle/idle-polls.ts';
+
+/** There are up to four threads. What they have opened at the same time stays with the allocator of the system. */
+const OPEN_DATABASES_MAX = 8;
 /** The next database is opened after this time, however many are open. */
 const TURN_MS_MAX = 250;
 /** While as many are open, a database is closed after this time without commits. */
@@ -13,6 +15,8 @@ const CROWDED_IDLE_MS = 30_000;
 const CROWDED_UNUSED_MS = 500;
 
 export class OpenDatabases {
+  /** Of those that are closed. */
+  readonly idlePolls: IdlePolls = new IdlePolls();
   readonly #max: number;
   #count = 0;
   #turns: Promise<void> = Promise.resolve();

@@ -12,6 +12,7 @@ import { isSameFile, type FileStamp } from './continuity/evidence.ts';
 import {
   countLinks,
   descriptorOf,
+  keepDescriptor,
   readEvidence,
   readStamp,
   releaseDescriptor,
@@ -34,6 +35,8 @@ export interface OpenDatabase {
   readonly descriptor: number;
   /** Closes the descriptor. Call after the connections are closed, and only if the database will not be opened soon. */
   readonly release: () => void;
+  /** Call after the connections are closed, if it may be opened soon: the descriptor stays open. */
+  readonly keep: () => void;
   /** Number of hard links of the file. */
   readonly links: number;
   readonly connections: Connections;
@@ -81,6 +84,7 @@ export function openDatabase(input: OpeningInput): OpenDatabase {
   } catch (error) {
     connections?.close('keep the log');
     wal.close();
+    keepDescriptor(descriptor);
     throw error;
   }
 }
@@ -126,7 +130,8 @@ function inspect(input: OpeningInput, opened: Opened): OpenDatabase {
   const follower = new LogFollower(connections, wal, place, before, input.tickBytesMax);
   const links = countLinks(path);
   const release = (): void => releaseDescriptor(descriptor);
-  return { path, descriptor, release, links, connections, wal, follower, guard, start };
+  const keep = (): void => keepDescriptor(descriptor);
+  return { path, descriptor, release, keep, links, connections, wal, follower, guard, start };
 }
 
 /** The newest frames are few, and an older copy of the file lacks at least one of them. */

@@ -10,6 +10,7 @@ import type { CurrentPosition } from './current-position.ts';
 import type { Cutter } from './cut/cutter.ts';
 import { IDLE_BYTES_MAX, type IdleFiles, readIdleFiles } from './idle-database.ts';
 import type { Tick } from './follow.ts';
+import type { Gauges } from './gauges.ts';
 import type { OpenDatabases } from './open-databases.ts';
 import type { OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -20,6 +21,7 @@ export interface RestContext {
   readonly cutter: Cutter;
   readonly position: CurrentPosition;
   readonly clock: Clock;
+  readonly gauges: Gauges;
   readonly openDatabases: OpenDatabases;
   /** Called after `idleCloseMs` without commits, and again after that time while the database stays open. */
   readonly onIdle: () => void;
@@ -76,10 +78,10 @@ export class Rest {
    * the log is backfilled for the next try.
    */
   async record(): Promise<boolean> {
-    const { cutter, database, position } = this.#context;
+    const { cutter, position } = this.#context;
     const host = this.#host;
     const current = host.mayRest ? host.try(() => position.read()) : undefined;
-    if (current?.atRest === false) host.try(() => database.connections.checkpoint('PASSIVE'));
+    if (current?.atRest === false) host.try(() => this.#checkpoint());
     if (current?.atRest !== true) return false;
     cutter.publisher.position(current);
     return (await cutter.publisher.settled()) === 'published';
@@ -106,7 +108,7 @@ export class Rest {
   /** At the end: waits until the whole log is staged and backfilled, and the position records that. */
   async drain(): Promise<'log is needed' | 'log is not needed'> {
     const { clock, cutter, database, position } = this.#context;
-    const { connections, start, follower, guard } = database;
+    const { start, follower, guard } = database;
     if (cutter.head === undefined && start.kind === 'unproved') return 'log is not needed';
     this.#host.stopLooking();
     const { publisher } = cutter;
@@ -122,10 +124,19 @@ export class Rest {
       if (!cutter.isPinned) {
         follower.follow(this.#host.tick());
         guard.checkNames();
-        connections.checkpoint('PASSIVE');
+        this.#checkpoint();
       }
       await sleep(RETRY_MS);
     }
     return 'log is needed';
+  }
+
+  /** Backfills what may be backfilled. */
+  #checkpoint(): void {
+    const { clock, database, gauges } = this.#context;
+    const before = clock.monotonic();
+    database.connections.checkpoint('PASSIVE');
+    gauges.add('checkpoints', 1);
+    gauges.add('checkpointMicros', (clock.monotonic() - before) * 1_000);
   }
 }

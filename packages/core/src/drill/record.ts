@@ -34,15 +34,22 @@ export interface DrillRecord {
   readonly startedBy?: DrillStart | undefined;
   /** The failure that still counts; see `currentFailure`. */
   readonly failure?: DrillFailure | undefined;
+  /** Newest first; missing in records of older versions. */
+  readonly earlier?: readonly EarlierDrill[] | undefined;
 }
 
 /** Who started a drill: the schedule of the replicator, or somebody who typed `sluice drill`. */
 export type DrillStart = 'schedule' | 'command';
 
+/** A drill before the last one, for a timeline. */
+export type EarlierDrill = Pick<DrillRecord, 'at' | 'result' | 'kind' | 'startedBy'>;
+
 /** A failed drill that no success as strong has followed. */
 export type DrillFailure = Pick<DrillRecord, 'at' | 'kind' | 'startedBy' | 'problems'>;
 
 const NAME = 'drill.json';
+/** Kept for each destination, besides the last one. */
+const EARLIER_MAX = 20;
 
 /** The records in a staging folder. STAGING_FAILED if the file exists and cannot be read. */
 export async function readDrills(
@@ -91,7 +98,8 @@ export async function recordDrill(
     startedBy,
   };
   const failure = failureAfter(record, last && currentFailure(last));
-  const records = [...known.filter((each) => !isThis(each)), { ...record, failure }];
+  const earlier = last && [toEarlier(last), ...(last.earlier ?? [])].slice(0, EARLIER_MAX);
+  const records = [...known.filter((each) => !isThis(each)), { ...record, failure, earlier }];
   const text = `${JSON.stringify(records, undefined, 2)}\n`;
   // The replicator removes `*.tmp` that a killed drill leaves.
   const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
@@ -115,6 +123,10 @@ function failureAfter(
   const isWarmAfterFull = record.kind === 'warm' && before !== undefined && before.kind !== 'warm';
   if (record.result === 'inconclusive' || isWarmAfterFull) return before;
   return record.result === 'ok' ? undefined : toFailure(record);
+}
+
+function toEarlier({ at, result, kind, startedBy }: DrillRecord): EarlierDrill {
+  return { at, result, kind, startedBy };
 }
 
 function toFailure({ at, kind, startedBy, problems }: DrillRecord): DrillFailure {
@@ -141,9 +153,14 @@ function parseRecords(text: string): readonly DrillRecord[] {
 
 function isRecord(value: unknown): value is DrillRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, target, at, result, problems } = value as Record<string, unknown>;
+  const { name, target, at, result, problems, earlier = [] } = value as Record<string, unknown>;
   const isText = [name, target, at].every((each) => typeof each === 'string');
-  return isText && Array.isArray(problems) && RESULTS.includes(result as DrillResult);
+  return (
+    isText &&
+    Array.isArray(earlier) &&
+    Array.isArray(problems) &&
+    RESULTS.includes(result as DrillResult)
+  );
 }
 
 const RESULTS: readonly DrillResult[] = ['ok', 'failed', 'inconclusive'];

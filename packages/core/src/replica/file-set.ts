@@ -16,7 +16,8 @@ export interface SortedFiles {
   sizeBytes(index: number): number;
 }
 
-const CAPACITY_MIN = 16;
+/** V8 keeps arrays of up to 64 bytes on its own heap, where they take a third of the memory. */
+const CAPACITY_MIN = 4;
 /** Grows by half: at most 48 bytes per file. */
 const GROWTH = 1.5;
 

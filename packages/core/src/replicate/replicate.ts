@@ -14,7 +14,7 @@ import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts'
 import { assert, ReplicationError } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
 import path from 'node:path';
-import { WatchPool } from './watch-pool.ts';
+import { threadsFor, WatchPool } from './watch-pool.ts';
 import { MergeThread } from './levels/merge-thread.ts';
 import { type Machine, thisMachine } from './ownership/identity.ts';
 import { ownershipsOf } from './ownership/ownership.ts';
@@ -46,6 +46,8 @@ export interface ReplicatedDatabase {
 /** What to replicate, and the surroundings. `clock`, `random` and `files` default to those of the system. */
 export interface ReplicateOptions {
   readonly databases: readonly ReplicatedDatabase[];
+  /** How many databases there will be, if more are added soon. With very many, there are fewer threads. */
+  readonly expected?: number | undefined;
   readonly logger: Logger;
   /** Progress of a full snapshot, in bytes of the database. */
   readonly onProgress?: (database: string, doneBytes: number, totalBytes: number) => void;
@@ -194,7 +196,8 @@ class Replications implements Replicator {
 
   constructor(options: ReplicateOptions) {
     this.#options = options;
-    this.#pool = new WatchPool(options.onCrash);
+    const expected = Math.max(options.expected ?? 0, options.databases.length);
+    this.#pool = new WatchPool(options.onCrash, threadsFor(expected));
   }
 
   /** Starts all databases or none. */

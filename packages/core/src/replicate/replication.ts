@@ -101,9 +101,9 @@ export class Replication {
       schedule: toSchedule(context.options),
     });
     this.#statusFile = new StatusFile(context.options.metaPath, {
-      ...context,
+      ...{ ...context, onError: this.#report },
       status: () => this.status(),
-      onError: this.#report,
+      rest: () => this.#health.rest,
       heartbeatMs: heartbeatMs(context.options.maxLagMs),
     });
     this.#health = new DatabaseHealth({

@@ -1,8 +1,9 @@
 /**
  * Threads that watch databases, and a link to each watched database. There is one thread per database,
- * up to THREADS_MAX; more databases share threads. A thread ends with its last database.
+ * up to a maximum; more databases share threads. A thread ends with its last database.
  */
 
+import { availableParallelism } from 'node:os';
 import type { BeginOrder } from '../database/engine.ts';
 import type { EngineEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
@@ -10,10 +11,19 @@ import { messageOf, ReplicationError } from '../error.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
 
 /**
- * A thread costs about 15 MB. There may be more threads than cores: a checkpoint or a large transaction
+ * A thread costs about 18 MB. There may be more threads than cores: a checkpoint or a large transaction
  * blocks its thread for seconds, and the readers of other databases must continue meanwhile.
  */
 export const THREADS_MAX = 4;
+/** From this number of databases on, which share threads in any case, there is one for each core, but more than one. */
+const MANY_DATABASES = 64;
+const THREADS_MIN = 2;
+
+/** For this many databases. */
+export function threadsFor(databases: number, cores: number = availableParallelism()): number {
+  if (databases < MANY_DATABASES) return THREADS_MAX;
+  return Math.min(THREADS_MAX, Math.max(THREADS_MIN, cores));
+}
 
 /** One watched database, as the main thread sees it. */
 export interface EngineLink {
@@ -37,12 +47,14 @@ interface WatchThread {
 export class WatchPool {
   readonly #threads = new Set<WatchThread>();
   readonly #onCrash: (error: Error) => void;
+  readonly #threadsMax: number;
   #lastDatabase = 0;
   #isClosed = false;
 
   /** `onCrash`: a thread crashed on a broken invariant. The owner of the pool must stop. */
-  constructor(onCrash: (error: Error) => void) {
+  constructor(onCrash: (error: Error) => void, threadsMax: number = THREADS_MAX) {
     this.#onCrash = onCrash;
+    this.#threadsMax = threadsMax;
   }
 
   /** Number of running threads. */
@@ -87,7 +99,7 @@ export class WatchPool {
       first,
     );
     const isFree = least !== undefined && least.listeners.size === 0;
-    if (least !== undefined && (isFree || this.#threads.size >= THREADS_MAX)) return least;
+    if (least !== undefined && (isFree || this.#threads.size >= this.#threadsMax)) return least;
     return this.#start();
   }
 

@@ -68,7 +68,7 @@ export class Output {
       await removeTemporaries(target);
       const random = systemRandom.bits64().toString(16);
       const temporary = `${target}${TEMPORARY}-${random}`;
-      const handle = await fs.open(temporary, 'wx+', 0o644);
+      const handle = await fs.open(temporary, 'wx+', modeBeside(await statOf(target)));
       return new Output({ target, temporary }, overwrite, handle, await handle.stat());
     });
   }
@@ -232,6 +232,11 @@ export class Output {
     }
     return true;
   }
+}
+
+/** Who may not read the file that is replaced may not read the new one either, also while it is written. */
+function modeBeside(old: Stats | undefined): number {
+  return old === undefined ? 0o644 : 0o600 | (old.mode & 0o044);
 }
 
 async function removeSideFiles(file: string): Promise<void> {

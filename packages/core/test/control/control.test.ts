@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { callControl, type ControlCall } from '../../src/control/client.ts';
 import { type ControlCommands, ControlServer } from '../../src/control/server.ts';
@@ -164,6 +165,45 @@ test('a replicator that does not answer in time is reported', async () => {
   await expect(call(folder, { timeoutMs: 100 })).rejects.toMatchObject({
     code: 'NOT_RUNNING',
     message: expect.stringContaining('did not answer within 0.1 s') as unknown,
+  });
+});
+
+test('a client hears the progress of a command, and goes on waiting while there is some', async () => {
+  const folder = temporaryFolder();
+  const heard = Promise.withResolvers<void>();
+  const limitMs = 2_000;
+  await serve(folder, {
+    echo: async (input, _, report) => {
+      // Longer than the limit, with less than the limit between two reports.
+      const until = performance.now() + 1.5 * limitMs;
+      for (let step = 0; performance.now() < until; step += 1) {
+        report({ step });
+        await sleep(50);
+      }
+      await heard.promise;
+      return input;
+    },
+  });
+  const steps: unknown[] = [];
+  const onProgress = (progress: unknown): void => {
+    steps.push(progress);
+    if (steps.length === 2) heard.resolve();
+  };
+  expect(await call(folder, { input: 1, timeoutMs: limitMs, onProgress })).toBe(1);
+  expect(steps.slice(0, 2)).toEqual([{ step: 0 }, { step: 1 }]);
+});
+
+test('a command that was in progress and then says nothing is reported', async () => {
+  const folder = temporaryFolder();
+  await serve(folder, {
+    echo: async (_, signal, report) => {
+      report('begun');
+      await once(signal, 'abort');
+    },
+  });
+  await expect(call(folder, { timeoutMs: 500 })).rejects.toMatchObject({
+    code: 'NOT_RUNNING',
+    message: expect.stringContaining('did not answer within 0.5 s') as unknown,
   });
 });
 

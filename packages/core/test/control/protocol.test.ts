@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import {
   formatAnswer,
   formatError,
+  formatProgress,
   formatRequest,
   parseReply,
   parseRequest,
@@ -39,7 +40,14 @@ test('an error keeps its code, and an unknown one gets a known code', () => {
 });
 
 test('a reply of a later version may have other kinds', () => {
-  expect(parseReply('{"version":1,"kind":"progress"}')).toEqual({ kind: 'other' });
+  expect(parseReply('{"version":1,"kind":"hint"}')).toEqual({ kind: 'other' });
+});
+
+test('progress is a line of its own', () => {
+  const progress = { done: 1, of: 'a\nb' };
+  const line = formatProgress(progress);
+  expect(line.indexOf('\n')).toBe(line.length - 1);
+  expect(parseReply(line)).toEqual({ kind: 'progress', progress });
 });
 
 test.each(['', '[]', 'null', '{}', 'HTTP/1.1 400'])('%j is not a reply', (line) => {

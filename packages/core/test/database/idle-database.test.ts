@@ -4,11 +4,15 @@ import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { toPosition, type Position } from '../../src/database/continuity/position.ts';
 import type { Engine } from '../../src/database/engine.ts';
 import { Gauges } from '../../src/database/gauges.ts';
+import { IdlePolls } from '../../src/database/idle/idle-polls.ts';
 import { IdleDatabase, readIdleFiles, type IdleFiles } from '../../src/database/idle-database.ts';
 import type { OpenDatabase } from '../../src/database/opening.ts';
+import { Rest, type RestContext, type RestHost } from '../../src/database/rest.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
 import { WALReader } from '../../src/wal/reader.ts';
 import { Watched } from './watched.ts';
 
@@ -66,6 +70,32 @@ test('an idle database has no open descriptors', { timeout: 2 * WAIT_MS }, async
   const { watched } = await idle();
   watched.app.close();
   expect(descriptors(watched.path)).toBe(0);
+});
+
+test(
+  'a database that was opened again has no open descriptors either',
+  { timeout: 3 * WAIT_MS },
+  async () => {
+    const watched = new Watched();
+    watched.commit();
+    const engine = watched.start({ idleCloseMs: IDLE_MS });
+    await watched.next('staged');
+    engine.reopen(new Error('a test asks for it'));
+    await watched.next('failed');
+    await watched.next('opened', () => true, watched.events.length);
+    await rest({ watched, engine });
+    watched.app.close();
+    expect(descriptors(watched.path)).toBe(0);
+  },
+);
+
+test('the checkpoint before it is closed is counted', { timeout: 2 * WAIT_MS }, async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start({ idleCloseMs: IDLE_MS });
+  await watched.next('staged');
+  await rest({ watched, engine });
+  expect(watched.gauges.get('checkpoints')).toBeGreaterThan(0);
 });
 
 test('a commit opens it, with proof, and is staged', { timeout: 3 * WAIT_MS }, async () => {
@@ -201,40 +231,62 @@ test(
 
 // --- what counts as a change ---
 
+/** A time that is set to the nanosecond. */
+const WHOLE_SECONDS = 1_700_000_000;
+
 interface Files {
+  /** What `readIdleFiles` is given. */
+  readonly database: OpenDatabase;
+  readonly files: IdleFiles;
   readonly idle: IdleDatabase;
   readonly app: Database.Database;
   readonly log: string;
+  /** Number of frames in the log. Its file is longer: it has frames of the log before. */
+  readonly frames: number;
 }
 
-/** A backfilled database, and its watch, which checks only when it is asked. */
-function backfilled(): Files {
+const FRAME_BYTES = 24 + 4096;
+
+/**
+ * A backfilled database, and its watch, which checks only when it is asked. `name`: the path in the configuration, if it
+ * is a symbolic link in the same folder.
+ */
+function backfilled(name?: string): Files {
   const watched = new Watched();
   const { app, path } = watched;
-  watched.commit();
+  watched.commit(100_000);
   app.pragma('wal_checkpoint(PASSIVE)');
+  watched.commit();
+  const [{ log: frames }] = app.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }];
+  const log = `${path}-wal`;
+  for (const file of [path, log]) fs.utimesSync(file, WHOLE_SECONDS, WHOLE_SECONDS);
   const kernel = createKernel();
-  const wal = new WALReader(`${path}-wal`, kernel);
+  const wal = new WALReader(log, kernel);
   const header = wal.readHeader();
-  const bytes = fs.statSync(`${path}-wal`).size - 32;
-  const place = { header, frame: bytes / (4096 + 24), checksum: { s0: 0, s1: 0 } };
-  const files = readIdleFiles({ path, wal, follower: { place } } as OpenDatabase, path, 1n);
+  expect(fs.statSync(log).size).toBeGreaterThan(32 + (frames + 1) * FRAME_BYTES);
+  const place = { header, frame: frames, checksum: { s0: 0, s1: 0 } };
+  const configured = name === undefined ? path : path.replace(/[^/]+$/, name);
+  if (name !== undefined) fs.symlinkSync(path, configured);
+  const database = { path, wal, follower: { place } } as OpenDatabase;
+  const files = readIdleFiles(database, configured, 1n) as IdleFiles;
   wal.close();
   const idle = new IdleDatabase({
-    files: files as IdleFiles,
-    ...{ kernel, clock: systemClock, gauges: Gauges.create(0), pollMs: 3_600_000 },
+    files,
+    ...{ kernel, clock: systemClock, gauges: Gauges.create(0) },
+    options: { monitorIntervalMs: 3_600_000, maxLagMs: 3_600_000 },
+    polls: new IdlePolls(),
     onChange: () => undefined,
   });
   idle.close(); // only its watchers
-  return { idle, app, log: `${path}-wal` };
+  return { database, files, idle, app, log, frames };
 }
 
-/** Runs `work` and sets back the times of the file. */
+/** Runs `work`, and sets back the modification time of the file. */
 function withTimesKept(file: string, work: () => void): void {
-  const { atime, mtime, size } = fs.statSync(file);
+  const { size, mtimeNs } = fs.statSync(file, { bigint: true });
   work();
-  expect(fs.statSync(file).size).toBe(size);
-  fs.utimesSync(file, atime, mtime);
+  fs.utimesSync(file, WHOLE_SECONDS, WHOLE_SECONDS);
+  expect(fs.statSync(file, { bigint: true })).toMatchObject({ size, mtimeNs });
 }
 
 test('nothing has changed without a commit', () => {
@@ -249,12 +301,79 @@ test('a restarted log is a change, whatever the times of the file', () => {
   expect(files.hasChanged()).toBe(true);
 });
 
-test('a frame after the last one is a change, whatever the times of the file', () => {
-  const { idle: files, app, log } = backfilled();
+test('a database that was overwritten is a change, whatever its modification time', () => {
+  const { idle: files, app } = backfilled();
+  withTimesKept(app.name, () => {
+    const bytes = fs.readFileSync(app.name);
+    const file = fs.openSync(app.name, 'r+');
+    fs.writeSync(file, bytes.toReversed(), 0, bytes.length, 0);
+    fs.closeSync(file);
+  });
+  expect(files.hasChanged()).toBe(true);
+});
+
+/** Writes a frame with the salts of the log after its last one. */
+function addFrame({ log, frames }: Files): void {
+  const frame = fs.readFileSync(log).subarray(32, 32 + FRAME_BYTES);
+  const file = fs.openSync(log, 'r+');
+  fs.writeSync(file, frame, 0, FRAME_BYTES, 32 + frames * FRAME_BYTES);
+  fs.closeSync(file);
+}
+
+test('another file behind a symbolic link is a change', () => {
+  const { idle: files, app } = backfilled('link.db');
   expect(files.hasChanged()).toBe(false);
-  const { size } = fs.statSync(log);
-  fs.appendFileSync(log, fs.readFileSync(log).subarray(32, 32 + 24 + 4096)); // the salts of this log
-  fs.truncateSync(log, size + 24 + 4096);
+  const link = app.name.replace(/[^/]+$/, 'link.db');
+  fs.rmSync(link);
+  fs.copyFileSync(app.name, `${link}-other`);
+  fs.symlinkSync(`${link}-other`, link);
+  expect(files.hasChanged()).toBe(true);
+});
+
+test('a database with a frame after the last one is not closed', () => {
+  const scene = backfilled();
+  addFrame(scene);
+  expect(readIdleFiles(scene.database, scene.app.name, 1n)).toBeUndefined();
+  scene.database.wal.close();
+});
+
+test('a database is not closed if it is not as its position was recorded', () => {
+  const { app, database, files } = backfilled();
+  const place = { ...database.follower.place, frame: 1 };
+  const at = (commit: number): Position =>
+    toPosition({ txid: toTXID(1n), pageSize: 4096, commit, lineage: 1n }, place, {
+      file: { ...files.stamp, firstPage: 0n },
+      atRest: true,
+    });
+  let now: Position | undefined = at(1);
+  let closed = 0;
+  const rest = new Rest(
+    {
+      database,
+      options: { path: app.name, idleCloseMs: 1 },
+      cutter: { head: { txid: toTXID(1n) }, publisher: { stored: at(1) } },
+      position: { read: () => now },
+      clock: systemClock,
+    } as unknown as RestContext,
+    {
+      mayRest: true,
+      try: (work: () => unknown) => work(),
+      closeAtRest: () => void (closed += 1),
+    } as unknown as RestHost,
+  );
+  for (now of [undefined, at(2)]) expect(rest.close()).toBeUndefined();
+  expect(closed).toBe(0);
+  now = at(1);
+  expect(rest.close()).toEqual(files);
+  expect(closed).toBe(1);
+  database.wal.close();
+});
+
+test('a frame after the last one is a change, whatever the times of the file', () => {
+  const scene = backfilled();
+  const { idle: files, app, log } = scene;
+  expect(files.hasChanged()).toBe(false);
+  withTimesKept(log, () => addFrame(scene));
   expect(files.hasChanged()).toBe(true);
   app.close();
 });

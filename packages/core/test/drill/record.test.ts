@@ -42,6 +42,32 @@ test('the last drill of each destination is kept, and the time of its last succe
   expect(fs.readdirSync(folder)).toEqual(['drill.json']);
 });
 
+test('the drills before the last one are kept, newest first, up to a limit', async () => {
+  const folder = temporaryFolder();
+  const atOf = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString();
+  await recordDrill(folder, TWO, REPORT);
+  for (let day = 1; day <= 30; day += 1) {
+    const result = day % 2 === 0 ? 'ok' : 'failed';
+    await recordDrill(
+      folder,
+      { ...ONE, startedBy: 'command' },
+      { ...REPORT, at: atOf(day), result },
+    );
+  }
+  const [two, one] = await readDrills(folder);
+  expect(two?.earlier).toBeUndefined();
+  expect(one?.at).toBe(atOf(30));
+  expect(one?.earlier?.map(({ at }) => at)).toEqual(
+    Array.from({ length: 20 }, (_, index) => atOf(29 - index)),
+  );
+  expect(one?.earlier?.[0]).toEqual({
+    at: atOf(29),
+    result: 'failed',
+    kind: 'full',
+    startedBy: 'command',
+  });
+});
+
 test('a warm drill is named, and the time to restore stays that of the last full one', async () => {
   const folder = temporaryFolder();
   await recordDrill(folder, ONE, REPORT);

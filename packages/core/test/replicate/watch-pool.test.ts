@@ -5,7 +5,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Gauges } from '../../src/database/gauges.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { completeOptions } from '../../src/replicate/replicate.ts';
-import { THREADS_MAX, WatchPool, type EngineLink } from '../../src/replicate/watch-pool.ts';
+import {
+  THREADS_MAX,
+  threadsFor,
+  WatchPool,
+  type EngineLink,
+} from '../../src/replicate/watch-pool.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
 function scene() {
@@ -48,4 +53,9 @@ test('there is one thread per database up to the maximum, and it ends with its l
   expect(pool.size).toBe(1);
   await again.close();
   expect(crashes).toEqual([]);
+});
+
+test('very many databases share one thread for each core, but more than one', () => {
+  expect([1, 63].map((databases) => threadsFor(databases, 2))).toEqual([THREADS_MAX, THREADS_MAX]);
+  expect([1, 2, 3, 64].map((cores) => threadsFor(1_000, cores))).toEqual([2, 2, 3, THREADS_MAX]);
 });

@@ -93,6 +93,16 @@ describe('a restore that may replace', () => {
     expect(fs.statSync(setting.output).mode & 0o777).toBe(0o640);
   });
 
+  test('is at no time readable by others if the file that it replaces is not', async () => {
+    const setting = newSetting();
+    write(setting, '', 'old');
+    fs.chmodSync(setting.output, 0o600);
+    let mode: number | undefined;
+    const onProgress = once(() => (mode = fs.statSync(temporary(setting)).mode & 0o777));
+    await setting.run({ client, overwrite: 'replace', onProgress });
+    expect(mode).toBe(0o600);
+  });
+
   test('keeps the old database and its WAL if it fails', async () => {
     const setting = newSetting();
     for (const side of ['', '-wal']) write(setting, side, 'old');

@@ -78,9 +78,9 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
   /** The staging folder is not locked. */
   'second replicator': [
     {
-      file: 'database/staging/owner-lock.ts',
-      find: `connection.exec('BEGIN EXCLUSIVE');`,
-      replace: `connection.exec('BEGIN');`,
+      file: 'database/staging/file-lock.ts',
+      find: `'BEGIN EXCLUSIVE; ROLLBACK'`,
+      replace: `'BEGIN; ROLLBACK'`,
     },
   ],
 };

@@ -79,11 +79,18 @@ function toRestoreViews({ restores }: MetricsInput): LabeledView<StartRestore>[]
 }
 
 function toResultViews({ results, now }: MetricsInput): LabeledView<ResultView>[] {
-  return [...results].flatMap(([db, { drills, scrubs }]) => {
-    const names = new Set([...drills.keys(), ...scrubs.keys()]);
+  return [...results].flatMap(([db, { drills, scrubs, repair }]) => {
+    const repaired = repair?.destinations.map(({ name }) => name) ?? [];
+    const names = new Set([...drills.keys(), ...scrubs.keys(), ...repaired]);
     return [...names].map((destination) => ({
       labels: labelBytes({ db, destination }),
-      view: { drill: drills.get(destination), scrub: scrubs.get(destination), now },
+      view: {
+        drill: drills.get(destination),
+        scrub: scrubs.get(destination),
+        repair,
+        destination,
+        now,
+      },
     }));
   });
 }

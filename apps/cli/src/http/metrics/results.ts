@@ -1,11 +1,13 @@
-/** Metrics of the last drill and of the scrub of each destination, also of those that nothing is sent to. */
+/** Metrics of the last drill, of the scrub and of the last repair of each destination, also of those that nothing is sent to. */
 
-import type { DrillRecord, ScrubRecord } from '@sluice/core';
+import type { DrillRecord, RepairedDestination, RepairRecord, ScrubRecord } from '@sluice/core';
 import { toLabels, toUnix, type Family, type FamilyGroup, type Reading } from './family.ts';
 
 export interface ResultView {
   readonly drill: DrillRecord | undefined;
   readonly scrub: ScrubRecord | undefined;
+  readonly repair?: RepairRecord | undefined;
+  readonly destination: string;
   /** Unix time in ms. */
   readonly now: number;
 }
@@ -27,6 +29,26 @@ const ofDrill = (
   read: ({ drill, now }) => (drill === undefined ? undefined : value(drill, now)),
 });
 
+const REPAIR_RESULTS = (['whole', 'mended', 'open'] as const).map(
+  (result) => [result, toLabels({ result })] as const,
+);
+
+const ofRepair = (
+  name: string,
+  help: string,
+  value: (repair: RepairRecord, own: RepairedDestination) => Reading,
+  labels?: readonly string[],
+): Family<ResultView> => ({
+  name,
+  type: 'gauge',
+  help,
+  labels,
+  read: ({ repair, destination }) => {
+    const own = repair?.destinations.find((each) => each.name === destination);
+    return repair === undefined || own === undefined ? undefined : value(repair, own);
+  },
+});
+
 const ofScrub = (
   name: string,
   help: string,
@@ -39,7 +61,7 @@ const ofScrub = (
 });
 
 export const RESULTS: FamilyGroup<ResultView> = {
-  title: 'The last drill and the scrub of each destination',
+  title: 'The last drill, the scrub and the last repair of each destination',
   labels: ['db', 'destination'],
   families: [
     ofDrill(
@@ -98,6 +120,27 @@ export const RESULTS: FamilyGroup<ResultView> = {
       'sluice_scrub_repaired_objects',
       'Files that were repaired in the present or last round',
       ({ mended }) => mended,
+    ),
+    ofRepair(
+      'sluice_repair_last_timestamp_seconds',
+      'Unix time at which the last repair of the database began, by a command',
+      ({ at }) => toUnix(at),
+    ),
+    ofRepair(
+      'sluice_repair_last_result',
+      '1 for the result of that repair (whole, mended, or open: something is not mended), 0 for the others',
+      ({ result }) => REPAIR_RESULTS.map(([name, labels]) => [labels, name === result ? 1 : 0]),
+      ['result'],
+    ),
+    ofRepair(
+      'sluice_repair_last_copied_files',
+      'Files that it copied to this destination',
+      (_, { copiedFiles }) => copiedFiles,
+    ),
+    ofRepair(
+      'sluice_repair_last_copied_bytes',
+      'Size of these files',
+      (_, { copiedBytes }) => copiedBytes,
     ),
   ],
 };

@@ -13,7 +13,7 @@ import { isWritten, toFileStamp, type FileEvidence, type FileStamp } from './evi
 interface OpenFile {
   readonly path: string;
   readonly descriptor: number;
-  /** How many have called `descriptorOf` and not `releaseDescriptor`. */
+  /** How many have called `descriptorOf`, and neither `releaseDescriptor` nor `keepDescriptor` after it. */
   users: number;
 }
 
@@ -55,6 +55,11 @@ export function releaseDescriptor(descriptor: number): void {
     fs.closeSync(descriptor);
     files.delete(key);
   }
+}
+
+/** The caller does not use the descriptor any more. It stays open for the next caller of `descriptorOf`. */
+export function keepDescriptor(descriptor: number): void {
+  for (const file of files.values()) if (file.descriptor === descriptor) file.users -= 1;
 }
 
 /** Stamp of the file at `path`; undefined if it does not exist. */

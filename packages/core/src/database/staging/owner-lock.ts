@@ -2,16 +2,15 @@
  * Ensures that a staging folder has one owner. Two replicators in one folder would remove each other's
  * files and assign the same TXIDs, so nothing in the folder is read or written without this lock.
  *
- *   <meta>/lock    an empty SQLite database. Its exclusive lock is a lock of the operating system, which
- *                  releases it when the process exits for any reason
+ *   <meta>/lock    locked by the operating system, which releases it when the process exits for any reason
+ *                  (file-lock.ts)
  *   <meta>/owner   the owner, for messages: process, host, database, start time
  *
- * SQLite also tracks locks within its own process, so two replicators in one process exclude each other.
- * No other code may open and close `lock` in this process: that would drop the lock (POSIX). On a
- * network file system, the lock is only as reliable as the locks of that file system.
+ * Two replicators in one process exclude each other, too. No other code may open and close `lock` in this
+ * process: that would drop the lock (POSIX). On a network file system, the lock is only as reliable as the
+ * locks of that file system.
  */
 
-import Database from 'better-sqlite3';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { ReplicationError } from '../../error.ts';
 import { makeFolders, readText, replaceText, systemFiles } from '../../file-system.ts';
+import { lockFile, type FileLock } from './file-lock.ts';
 import { toStagingError } from './staging-error.ts';
 
 /** A killed process and its replacement may overlap for this long. */
@@ -44,13 +44,12 @@ export interface OwnerLockInput {
 export class OwnerLock {
   readonly #file: string;
   readonly #inode: number;
-  /** Kept open: its transaction holds the lock. */
-  readonly #connection: Database.Database;
+  readonly #lock: FileLock;
 
-  private constructor(file: string, connection: Database.Database) {
+  private constructor(file: string, inode: number, lock: FileLock) {
     this.#file = file;
-    this.#connection = connection;
-    this.#inode = fs.statSync(file).ino;
+    this.#lock = lock;
+    this.#inode = inode;
   }
 
   /** Throws STAGING_IN_USE if another replicator has the folder, and STAGING_FAILED if it cannot be locked. */
@@ -64,10 +63,11 @@ export class OwnerLock {
       throw toStagingError(`create the staging folder ${folder}`, error);
     }
     for (;;) {
-      const connection = tryLock(file);
-      if (connection !== undefined) {
+      const lock = tryLock(file);
+      if (lock !== undefined) {
+        const owned = new OwnerLock(file, inodeOf(file, lock), lock);
         await writeOwner(folder, database, clock);
-        return new OwnerLock(file, connection);
+        return owned;
       }
       if (clock.monotonic() >= deadline) throw inUse(input, await readOwner(folder));
       await sleep(RETRY_EVERY_MS);
@@ -81,25 +81,29 @@ export class OwnerLock {
 
   release(): void {
     if (this.isIntact) fs.rmSync(path.join(path.dirname(this.#file), 'owner'), { force: true });
-    this.#connection.close();
+    this.#lock.release();
   }
 }
 
-/** The connection that holds the lock; undefined if another process holds it. */
-function tryLock(file: string): Database.Database | undefined {
-  let connection: Database.Database | undefined;
+/** undefined if another process holds the lock. */
+function tryLock(file: string): FileLock | undefined {
   try {
-    connection = new Database(file, { timeout: 0 });
-    connection.pragma('journal_mode=MEMORY'); // nothing is written, so it works on a full disk
-    connection.exec('BEGIN EXCLUSIVE');
-    return connection;
+    return lockFile(file);
   } catch (error) {
-    connection?.close();
     const code = (error as { code?: unknown }).code;
     if (code === 'SQLITE_BUSY') return undefined;
     if (code !== 'SQLITE_NOTADB') throw toStagingError(`lock ${file}`, error);
     emptyLockFile(file);
     return undefined;
+  }
+}
+
+function inodeOf(file: string, lock: FileLock): number {
+  try {
+    return fs.statSync(file).ino;
+  } catch (error) {
+    lock.release();
+    throw toStagingError(`lock ${file}`, error);
   }
 }
 

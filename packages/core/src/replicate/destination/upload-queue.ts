@@ -46,8 +46,8 @@ export interface UploadQueueContext {
 export class UploadQueue {
   readonly #context: UploadQueueContext;
   readonly #wakeup = new Wakeup();
-  /** Of the steps from now on; replaced when a step is interrupted. */
-  #abort = new AbortController();
+  /** Of the running step: most queues are idle most of the time. */
+  #abort: AbortController | undefined;
   #isClosed = false;
   #failure: UploadFailure | undefined;
   /** Failures since a file was last written or nothing was left to send. */
@@ -159,40 +159,47 @@ export class UploadQueue {
 
   /** Aborts the running step. The queue goes on with the next one. */
   interrupt(reason: unknown): void {
-    if (this.#isClosed || !this.isTrying) return;
-    const running = this.#abort;
-    this.#abort = new AbortController();
-    running.abort(reason);
+    if (!this.#isClosed && this.isTrying) this.#abort?.abort(reason);
   }
 
   /** Aborts the running step. Resolves when it has ended. */
   async close(reason: unknown): Promise<void> {
     this.#isClosed = true;
-    this.#abort.abort(reason);
+    this.#abort?.abort(reason);
     this.#wakeup.notify();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     while (!this.#isClosed) {
-      const { signal } = this.#abort;
       const { count } = this.#wakeup;
-      try {
-        this.#activity = 'trying';
-        this.moved();
-        const result = await this.#context.step(signal);
-        this.#settle(result);
-        if ((result === 'idle' || result === 'waiting') && !signal.aborted) {
-          await this.#wakeup.since(count, this.#context.dueInMs());
-        }
-      } catch (error) {
-        if (signal.aborted) continue; // closed, or interrupted
-        this.#fail(error);
-        this.#activity = 'pausing';
-        const pauseMs = this.#nextPauseMs();
-        this.#context.onFailure(error, pauseMs);
-        await this.#wakeup.next(pauseMs);
-      }
+      const next = await this.#try();
+      if (next === 'again') continue;
+      if (next === 'asleep') await this.#wakeup.since(count, this.#context.dueInMs());
+      else await this.#wakeup.since(next.count, next.pauseMs);
+    }
+  }
+
+  async #try(): Promise<'again' | 'asleep' | { readonly pauseMs: number; readonly count: number }> {
+    const abort = new AbortController();
+    const { signal } = abort;
+    this.#abort = abort;
+    try {
+      this.#activity = 'trying';
+      this.moved();
+      const result = await this.#context.step(signal);
+      this.#settle(result);
+      const isDone = result === 'idle' || result === 'waiting';
+      return isDone && !signal.aborted ? 'asleep' : 'again';
+    } catch (error) {
+      if (signal.aborted) return 'again'; // closed, or interrupted
+      this.#fail(error);
+      this.#activity = 'pausing';
+      const pauseMs = this.#nextPauseMs();
+      this.#context.onFailure(error, pauseMs);
+      return { pauseMs, count: this.#wakeup.count };
+    } finally {
+      this.#abort = undefined;
     }
   }
 

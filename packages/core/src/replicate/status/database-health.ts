@@ -103,6 +103,21 @@ export class DatabaseHealth {
     this.#confirmations.update(destination, this.#context.backlog);
   }
 
+  /**
+   * Changes with each commit, as long as the database is closed because it is idle, and everything is at every
+   * destination; otherwise undefined.
+   */
+  get rest(): number | undefined {
+    const { commits, idlePollMs } = this.gauges.read();
+    if (idlePollMs === 0) return undefined;
+    const facts = this.facts();
+    const isComplete = facts.destinations.every(
+      ({ isCurrent, failingMs, snapshotFailingMs }) =>
+        isCurrent && failingMs === 0 && snapshotFailingMs === 0,
+    );
+    return isComplete && this.verdict(facts).healthy ? commits : undefined;
+  }
+
   facts(now: number = this.#context.clock.monotonic()): DatabaseFacts {
     const { backlog, failure, freeingSince, head, monitorIntervalMs } = this.#context;
     const { stateFileWrittenAt, uploaders } = this.#context;
@@ -118,7 +133,7 @@ export class DatabaseHealth {
       failure: failure(),
       freeingSince: freeingSince(),
       stateFileDueSince: stateFileWrittenAt(),
-      freshMs: 2 * monitorIntervalMs + LOOK_MS,
+      freshMs: 2 * Math.max(monitorIntervalMs, gauges.idlePollMs) + LOOK_MS,
       destinations: uploaders(),
     });
   }

@@ -1,6 +1,7 @@
 /**
  * `status.json` in the staging folder: rewritten after changes, and at each heartbeat, so that its age
- * shows other processes whether this one still runs.
+ * shows other processes whether this one still runs. While the database is idle, and what was written still
+ * holds, a heartbeat only renews the time of the file: that takes a tenth of the processor time.
  *
  * Never creates the folder: a staging folder that was moved away with its database must not reappear.
  */
@@ -11,6 +12,7 @@ import { toStagingError } from '../../database/staging/staging-error.ts';
 import { type FileSystem, replaceText } from '../../file-system.ts';
 import { within } from '../waits.ts';
 import type { DatabaseStatus } from './status.ts';
+import { clockShiftMs, type Moment } from './writer.ts';
 
 /** Minimum time between writes. */
 const WRITE_EVERY_MS = 1_000;
@@ -26,9 +28,13 @@ export function heartbeatMs(maxLagMs: number): number {
 }
 
 const HEARTBEAT_MS_MAX = 10_000;
+/** Half of what readers allow (writer.ts). */
+const SHIFT_MS_MAX = 500;
 
 export interface StatusFileContext {
   readonly status: () => DatabaseStatus;
+  /** While two calls return the same number, the status between them holds. undefined: that is not known. */
+  readonly rest: () => number | undefined;
   readonly clock: Clock;
   readonly files: FileSystem;
   readonly onError: (error: unknown) => void;
@@ -48,6 +54,10 @@ export class StatusFile {
   /** When it was last written, or when `begin` was called; undefined before that. */
   #writtenAt: number | undefined;
   #isFailing = false;
+  /** When it was last written whole, by both clocks. */
+  #written: Moment = { wallMs: 0, monotonicMs: 0 };
+  /** Result of `rest` for what was last written, unless it has changed since. */
+  #writtenRest: number | undefined;
 
   constructor(folder: string, context: StatusFileContext) {
     this.#file = path.join(folder, 'status.json');
@@ -63,13 +73,14 @@ export class StatusFile {
   begin(): void {
     const { clock, heartbeatMs } = this.#context;
     this.#writtenAt ??= clock.monotonic();
-    this.#heartbeat ??= setInterval(() => void this.write(), heartbeatMs);
+    this.#heartbeat ??= setInterval(() => void this.#beat(), heartbeatMs);
     this.#heartbeat.unref();
     this.touch();
   }
 
   /** Schedules a write after a change. */
   touch(): void {
+    this.#writtenRest = undefined;
     if (this.#writtenAt === undefined || this.#timer !== undefined) return;
     const wait = Math.max(0, this.#triedAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
@@ -96,6 +107,20 @@ export class StatusFile {
     clearTimeout(this.#timer);
   }
 
+  async #beat(): Promise<void> {
+    const { clock, files, rest } = this.#context;
+    const isClockSet = clockShiftMs(this.#written, clock) > SHIFT_MS_MAX;
+    const isSame = this.#writtenRest !== undefined && rest() === this.#writtenRest && !isClockSet;
+    if (!isSame || this.#writing !== undefined || files.touch === undefined) return this.write();
+    const at = clock.monotonic();
+    try {
+      await files.touch(this.#file, clock.now());
+      this.#writtenAt = at;
+    } catch {
+      await this.write(); // which reports why
+    }
+  }
+
   async #writeAll(): Promise<void> {
     do {
       this.#isWriteRequested = false;
@@ -105,14 +130,17 @@ export class StatusFile {
   }
 
   async #write(): Promise<void> {
-    const { clock, files, onError, status } = this.#context;
+    const { clock, files, onError, rest, status } = this.#context;
     const at = clock.monotonic();
     this.#triedAt = at;
+    this.#writtenRest = rest();
+    this.#written = { wallMs: clock.now(), monotonicMs: at };
     try {
       await replaceText(files, this.#file, `${JSON.stringify(status(), undefined, 2)}\n`);
       this.#writtenAt = at;
       this.#isFailing = false;
     } catch (error) {
+      this.#writtenRest = undefined;
       if (!this.#isFailing) onError(toStagingError(`write ${this.#file}`, error));
       this.#isFailing = true; // reported once; the next heartbeat retries
     }

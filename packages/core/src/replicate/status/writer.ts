@@ -37,12 +37,40 @@ export function describeWriter(clock: Clock, heartbeatMs: number): Writer {
   return { pid: process.pid, host: hostIdentity(), boot: bootIdentity(), monotonicMs, heartbeatMs };
 }
 
-/** Age of a file written at `at`, in ms. Uses the wall clock only if the boot IDs differ. */
-export function ageOfWriting(writer: Writer, at: string, clock: Clock): number {
+/** A moment by both clocks, in ms. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+/** After a larger shift of the wall clock, the time of a file says nothing. */
+const SHIFT_MS_MAX = 1_000;
+
+/** How far the wall clock was set since then, in ms, in whichever direction. */
+export function clockShiftMs(since: Moment, clock: Clock): number {
+  return Math.abs(clock.now() - since.wallMs - (clock.monotonic() - since.monotonicMs));
+}
+
+/**
+ * Age of a file written at `at`, in ms. Uses the wall clock only if the boot IDs differ. `touchedMs`: time of the file,
+ * which is renewed while what it says holds. It counts only on this machine, and if the clock was not set since `at`:
+ * with a clock that was set back, a process that hangs would look alive.
+ */
+export function ageOfWriting(
+  writer: Writer,
+  at: string,
+  clock: Clock,
+  touchedMs: number = -Infinity,
+): number {
   const ours = bootIdentity();
   const isSameClock = ours !== '' && ours === writer.boot;
   const age = isSameClock ? clock.monotonic() - writer.monotonicMs : clock.now() - Date.parse(at);
-  return Math.max(0, age);
+  const written = { wallMs: Date.parse(at), monotonicMs: writer.monotonicMs };
+  const isTrusted = isSameClock
+    ? clockShiftMs(written, clock) <= SHIFT_MS_MAX
+    : ours === writer.boot;
+  const touchedAge = isTrusted ? clock.now() - touchedMs : Infinity;
+  return Math.max(0, touchedAge < 0 ? age : Math.min(age, touchedAge));
 }
 
 /** Whether the process that wrote a state file still runs. `ageMs`: the age of the file, from `ageOfWriting`. */

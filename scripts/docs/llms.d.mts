@@ -1,0 +1,1 @@
+export function addMarkdown(source: string, site: string): void;

@@ -1,0 +1,1 @@
+export function packDocs(folder: string): string[];
