@@ -7,6 +7,8 @@ import { onTestFinished } from 'vitest';
 
 export function temporaryFolder(name: string): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `sluice-${name}-`));
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }));
+  // A process that was killed may have a child that still writes there for a moment.
+  const options = { recursive: true, force: true, maxRetries: 20, retryDelay: 250 };
+  onTestFinished(() => fs.rmSync(folder, options));
   return folder;
 }
