@@ -157,6 +157,8 @@ async function failAndRecover({ terminal, site, receiver }: Failing): Promise<vo
 async function goOn(first: Terminal, second: Terminal): Promise<void> {
   const [replicate = '', others = ''] = step('Go on').blocks.sh;
   const { replicator, site } = await start(first, replicate);
+  await replicator.says(/file: full snapshot sent/);
+  await replicator.says(/file-2: full snapshot sent/);
   await run(second, others);
   await expect.poll(async () => (await look(site)).color, WAIT).toBe('green');
   await interrupt(replicator);
@@ -206,6 +208,7 @@ test('docs/start.md leads from nothing to a database that is restored and goes o
 
   await interrupt(replicator);
   const [restored = ''] = await runAll(second, step('The disaster'));
+  expect(restored).toMatch(/^restored .* from file-2 .*\n.* at file .*, which was left out/);
   expect(restored).toMatch(/\nfirst\nsecond\nthird\n$/);
 
   await goOn(first, second);

@@ -42,9 +42,12 @@ async function help(topic: string | undefined, shell: Shell): Promise<number> {
   const { readTopic } = await import('./help-page.ts');
   const text = readTopic(topic);
   if (text === undefined) {
-    shell.stderr.write(
-      `sluice help ${topic}: no such command, page or error code; "sluice help" lists the commands, "sluice help pages" the pages\n`,
-    );
+    const closest = await closestCommand(topic);
+    const hint =
+      closest === undefined
+        ? '"sluice help" lists the commands, "sluice help pages" the pages'
+        : `did you mean ${closest}?`;
+    shell.stderr.write(`sluice help ${topic}: no such command, page or error code; ${hint}\n`);
     return EXIT_CODES.usage;
   }
   shell.stdout.write(text);
@@ -55,12 +58,16 @@ async function unknownCommand(name: string): Promise<string> {
   if (name.startsWith('-')) {
     return `sluice: ${name} must follow the command: "sluice COMMAND ${name}"; see "sluice help"\n`;
   }
+  const suggestion = await closestCommand(name);
+  const hint = suggestion === undefined ? 'see "sluice help"' : `did you mean ${suggestion}?`;
+  return `sluice ${name}: unknown command; ${hint}\n`;
+}
+
+async function closestCommand(name: string): Promise<string | undefined> {
   const { nearest } = await import('@sluice/core/config');
   const known = COMMANDS.filter(({ support }) => support.kind !== 'refused');
-  const suggestion = nearest(
+  return nearest(
     name,
     known.map((command) => command.name),
   );
-  const hint = suggestion === undefined ? 'see "sluice help"' : `did you mean ${suggestion}?`;
-  return `sluice ${name}: unknown command; ${hint}\n`;
 }

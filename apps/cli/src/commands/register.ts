@@ -1,5 +1,6 @@
 /** sluice register: adds a database to the running replicator, until it ends. */
 
+import fs from 'node:fs';
 import type { Arguments } from '../args.ts';
 import type { RegisterAnswer, RegisterInput } from '../controlling/answers.ts';
 import { namedDatabase, readTimeoutMs } from '../controlling/flags.ts';
@@ -38,5 +39,6 @@ function describe({ path, status, destinations }: RegisterAnswer, hasURLs: boole
     status === 'registered' && hasURLs
       ? '; the next start does not know it: add it to the configuration'
       : '';
-  return `${path}: ${WORDS[status]} to ${to}${until}`;
+  const absent = fs.existsSync(path) ? '' : '; the file does not exist yet';
+  return `${path}: ${WORDS[status]} to ${to}${absent}${until}`;
 }

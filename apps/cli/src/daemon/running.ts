@@ -153,7 +153,7 @@ export class Running {
     }
     throw new ReplicationError(
       'CONFIG_INVALID',
-      `read the configuration again: ${configFile?.file ?? 'the command line'} is not a file`,
+      `read the configuration again: ${configFile?.file ?? 'the command line'} does not exist, or is not a file`,
     );
   }
 

@@ -197,13 +197,10 @@ test('a flag before the command is refused with the right order', async () => {
   );
 });
 
-test.each([[['replicat']], [['help', 'replicat']]])(
-  'the closest command is suggested for an unknown one: %j',
-  async (words) => {
-    const { code, stderr } = await sluice(words);
-    expect([code, stderr]).toEqual([
-      2,
-      'sluice replicat: unknown command; did you mean replicate?\n',
-    ]);
-  },
-);
+test.each([
+  [['replicat'], 'sluice replicat: unknown command'],
+  [['help', 'replicat'], 'sluice help replicat: no such command, page or error code'],
+])('the closest command is suggested for an unknown one: %j', async (words, what) => {
+  const { code, stderr } = await sluice(words);
+  expect([code, stderr]).toEqual([2, `${what}; did you mean replicate?\n`]);
+});

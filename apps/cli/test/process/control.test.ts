@@ -164,6 +164,16 @@ test('a database that would share a destination or a path is not registered', as
   expect(twice.stderr).toContain('is already the target of');
   const moved = await sluice('register', '-replica', `file://${backup('b')}`, database('app'));
   expect(moved.stderr).toContain('unregister it first');
+  const mistyped = await sluice(
+    'register',
+    '-dry-run',
+    '-replica',
+    `file://${backup('b')}`,
+    database('nwe'),
+  );
+  expect(mistyped.stdout).toMatch(
+    /nwe\.db: would be replicated to .*; the file does not exist yet\n$/,
+  );
   expect(await json('list')).toMatchObject({ databases: [{ path: database('app') }] });
   await end(replicator);
   expect(await rowsAt(backup('app'))).toBe(5);
