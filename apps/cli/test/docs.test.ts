@@ -56,6 +56,10 @@ test('every command that prints JSON has a schema, and nothing else has one', ()
   expect(Object.keys(JSON_SCHEMAS).sort()).toEqual([...JSON_COMMANDS].sort());
   const files = fs.readdirSync(`${ROOT}apps/cli/schemas`);
   expect(files.sort()).toEqual(JSON_COMMANDS.map((name) => `${name}.json`).sort());
+  const manifest = fs.readFileSync(`${ROOT}apps/cli/package.json`, 'utf8');
+  expect(JSON.parse(manifest)).toMatchObject({
+    files: expect.arrayContaining(['schemas']) as unknown,
+  });
 });
 
 test.each(JSON_COMMANDS)('the schema of %s -json is up to date', async (command) => {

@@ -210,6 +210,25 @@ test('the metrics of the scrub count what is damaged and not superseded', () => 
   ]);
 });
 
+test('the metrics of the last repair name its result, and what was copied to each destination', () => {
+  const counts = { lacking: 2, damaged: 1, copiedFiles: 3, copiedBytes: 99 };
+  const repair = {
+    at: '2026-02-01T12:00:00.000Z',
+    result: 'open',
+    destinations: [{ name: 'disk', target: 't', ...counts }],
+  } as const;
+  const results = new Map([['/data/app.db', { drills: new Map(), scrubs: new Map(), repair }]]);
+  expect(linesOf(scrape({ results })).filter((line) => line.startsWith('sluice_repair'))).toEqual([
+    `sluice_repair_last_timestamp_seconds${DISK} 1769947200`,
+    `sluice_repair_last_result{${DB},destination="disk",result="whole"} 0`,
+    `sluice_repair_last_result{${DB},destination="disk",result="mended"} 0`,
+    `sluice_repair_last_result{${DB},destination="disk",result="open"} 1`,
+    `sluice_repair_last_copied_files${DISK} 3`,
+    `sluice_repair_last_copied_bytes${DISK} 99`,
+  ]);
+  expect(scrape()).not.toContain('sluice_repair_last_result{');
+});
+
 test("Litestream's names are there if they are wanted, with the sums of each type of destination", () => {
   expect(scrape()).not.toContain('litestream_');
   const text = scrape({ placeOf: somePlace, names: 'also those of Litestream' });
