@@ -75,7 +75,10 @@ function make(parent: string, { credentials, bucket }: S3Server, endpoint: strin
 }
 
 function names(): string[] {
-  return Array.from({ length: DATABASES }, (_, index) => `${String(index).padStart(5, '0')}.db`);
+  return Array.from(
+    { length: DATABASES },
+    (_, index) => `tenant-${String(index).padStart(5, '0')}.db`,
+  );
 }
 
 /** What `status.json` says, if this process wrote it. */

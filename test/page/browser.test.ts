@@ -14,6 +14,7 @@ import { launch, openPage } from './browser.ts';
 import {
   FakeSource,
   failingStatus,
+  okDrill,
   status,
 } from '../../apps/dashboard/test/support/fake-source.ts';
 import { serve, type Served } from '../../apps/dashboard/test/support/serve.ts';
@@ -192,9 +193,20 @@ describeWith(['chromium'], 'the page in Chromium', () => {
 
   test('picks a moment, shows what its restore reads, and the command', async () => {
     const { url, source } = await site([failingStatus('/data/app.db')]);
+    const atOf = (hours: number): string =>
+      new Date(source.endMs - hours * 3_600_000).toISOString();
+    const earlier = [
+      { result: 'failed', at: atOf(24) },
+      { result: 'ok', at: atOf(48) },
+    ] as const;
+    source.drillsByDatabase.set('/data/app.db', [okDrill('near', { earlier })]);
     const { page, faults } = await openPage(browser);
     await page.goto(`${url}/#db=${encodeURIComponent('/data/app.db')}`);
     await page.waitForSelector('.plan strong');
+    expect(await page.locator('.timeline .drill title').count()).toBe(3);
+    expect(await page.locator('.timeline .drill.failed title').textContent()).toContain(
+      'drill failed',
+    );
     expect(await page.textContent('.plan')).toContain('14 files, 47.9 MiB');
     const command = 'sluice restore -config /etc/sluice.yml';
     expect(await page.textContent('.command code')).toBe(

@@ -209,16 +209,25 @@ test('a failed drill is part of the rows, and a forecast has requests', async ()
     problems: [{ message: 'page 4' }],
   };
   const metaPath = path.join(path.dirname(database), ".it's.db-sluice");
-  await recordDrill(
-    metaPath,
-    { name: 'near', target, startedBy: 'command' },
-    report as unknown as DrillReport,
-  );
+  const near = { name: 'near', target, startedBy: 'command' } as const;
+  const before = { ...report, at: '2026-01-31T12:00:00.000Z', result: 'ok' };
+  for (const each of [before, report]) {
+    await recordDrill(metaPath, near, each as unknown as DrillReport);
+  }
   const { rows } = await jsonOf<{
-    rows: { healthy: boolean; drillsKnown: boolean; problems: object[] }[];
+    rows: {
+      healthy: boolean;
+      drillsKnown: boolean;
+      problems: object[];
+      destinations: { drill: object }[];
+    }[];
   }>(await get('status', {}));
   expect(rows[0]).toMatchObject({ healthy: false, drillsKnown: true });
   expect(JSON.stringify(rows[0]?.problems)).toContain('near failed its drill');
+  // Only the timeline has those before it: rows are sent again and again.
+  expect(rows[0]?.destinations[0]?.drill).not.toHaveProperty('earlier');
+  const { drills } = await jsonOf<{ drills: { earlier: object[] }[] }>(await get('database'));
+  expect(drills[0]?.earlier).toEqual([{ at: before.at, result: 'ok' }]);
   const costs = await jsonOf<object[]>(await get('costs'));
   expect(costs).toHaveLength(2);
   expect(costs[0]).toHaveProperty('destination', 'near');

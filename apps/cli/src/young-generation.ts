@@ -6,7 +6,8 @@
  * cheap, and a download even gets faster.
  *
  * A restore of thousands of small files is different: the SDK allocates about 300 KiB for each request,
- * and a fifth of the processor time went into collections. It has more room (`growYoungGeneration`).
+ * and a fifth of the processor time went into collections. It has more room (`growYoungGeneration`), and so has the
+ * start of many databases.
  */
 
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';

@@ -47,6 +47,8 @@ export class Directories {
   /** Files that are no databases: what was in them, and their state then. */
   readonly #examined = new Map<string, { readonly state: string; readonly result: Examined }>();
   readonly #missingSince = new Map<string, number>();
+  /** Databases that get their last sync. */
+  readonly #removing = new Map<string, Promise<void>>();
   readonly #volumes = new Map<string, number>();
   readonly #names: SecondNames;
   readonly #outside: Outside;
@@ -110,6 +112,7 @@ export class Directories {
     clearTimeout(this.#timer);
     for (const watcher of this.#watchers.values()) watcher.close();
     await this.#looking;
+    await Promise.all(this.#removing.values());
   }
 
   #schedule(inMs: number): void {
@@ -168,7 +171,7 @@ export class Directories {
       if (!isEmpty) this.#sayOnce(`${file} is left alone: ${why}`);
     }
     const there = new Set(scan.databases.map(({ options }) => options.path));
-    await this.#removeGone(directory, there);
+    this.#removeGone(directory, there);
     const found = scan.databases.filter(({ options: { path: file } }) => {
       return databases.find(file) === undefined && !databases.isUnregistered(file);
     });
@@ -212,11 +215,10 @@ export class Directories {
     return known.map((result) => result ?? 'empty');
   }
 
-  /** Removes the databases whose files have been missing for a while, and waits for their end. */
-  async #removeGone({ dir }: DirectoryConfig, there: ReadonlySet<string>): Promise<void> {
-    const { databases, logger } = this.#options;
+  /** Removes the databases whose files have been missing for a while. A last sync that takes long delays no other database. */
+  #removeGone({ dir }: DirectoryConfig, there: ReadonlySet<string>): void {
+    const { databases } = this.#options;
     const now = performance.now();
-    const gone: string[] = [];
     for (const { config, origin } of databases.all) {
       const { path: file } = config.options;
       if (origin !== 'directory' || config.directory !== dir) continue;
@@ -224,32 +226,34 @@ export class Directories {
       else {
         const since = this.#missingSince.get(file) ?? now;
         this.#missingSince.set(file, since);
-        if (now - since >= GONE_MS) gone.push(file);
-        else this.#schedule(GONE_MS);
+        if (now - since < GONE_MS) this.#schedule(GONE_MS);
+        else if (!this.#removing.has(file)) this.#removing.set(file, this.#remove(file));
       }
     }
-    await Promise.all(
-      gone.map(async (file) => {
-        const report = await databases.remove(file);
-        this.#missingSince.delete(file);
-        const behind = (report?.destinations ?? []).filter(({ complete }) => complete === 'behind');
-        const unsent =
-          report === undefined
-            ? 'there was no last sync, because it was not replicated'
-            : behind.length === 0
-              ? 'every destination has everything'
-              : `${behind.map(({ name }) => name).join(', ')} does not have everything: it is in the staging folder`;
-        logger.warn(
-          `${file} was removed or renamed: it is no longer replicated, and its replicas stay; ${unsent}`,
-          { db: file },
-        );
-      }),
-    );
   }
 
-  /** A file that is gone may have a new name now, so nothing is added while one is missing. */
+  async #remove(file: string): Promise<void> {
+    const { databases, logger } = this.#options;
+    let unsent = 'there was no last sync, because it was not replicated';
+    try {
+      const report = await databases.remove(file);
+      const behind = (report?.destinations ?? []).filter(({ complete }) => complete === 'behind');
+      const names = behind.map(({ name }) => name).join(', ');
+      if (names !== '') unsent = `${names} does not have everything: it is in the staging folder`;
+      else if (report !== undefined) unsent = 'every destination has everything';
+    } catch (error) {
+      unsent = messageOf(error);
+    }
+    this.#missingSince.delete(file);
+    this.#removing.delete(file);
+    logger.warn(
+      `${file} was removed or renamed: it is no longer replicated, and its replicas stay; ${unsent}`,
+      { db: file },
+    );
+    this.#schedule(0); // it may have a new name, which waits
+  }
+
   async #addNew(found: readonly DatabaseConfig[], config: Config): Promise<void> {
-    if (this.#missingSince.size > 0) return;
     const { added, second, postponed } = await this.#names.sort(found);
     for (const { database, of } of second) {
       this.#outside.endWait(database);

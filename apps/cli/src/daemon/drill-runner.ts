@@ -60,23 +60,13 @@ export class DrillRunner {
     startedBy: DrillStart,
     signal: AbortSignal,
   ): Promise<DrillAnswer['report']> {
-    const turn = Promise.withResolvers<void>();
-    const working = this.#turns.run(ALL, async () => {
-      turn.resolve();
+    const work = async (): Promise<DrillAnswer['report']> => {
       const answer = await this.#drill(wanted, signal);
       this.#log(wanted, answer);
       await this.#keep(wanted, answer, startedBy);
       return answer.report;
-    });
-    working.catch(() => undefined); // its caller may be gone when its turn comes
-    const onAbort = (): void => turn.reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await turn.promise;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
-    return await working;
+    };
+    return await this.#turns.run(ALL, work, signal);
   }
 
   async #drill(wanted: WantedDrill, signal: AbortSignal): Promise<DrillAnswer> {

@@ -1,6 +1,7 @@
 /**
  * Keeps a file from being replicated under two names at once: a second name (a hard link) is left alone. A database whose
- * name has a new file may have the old one open for a moment; a new name of that one waits.
+ * name has a new file may have the old one open for a moment; a new name of that one waits. So does the new name of a
+ * database that is missing, until that one is gone.
  */
 
 import fs from 'node:fs/promises';
@@ -20,8 +21,8 @@ export interface Names {
 
 export class SecondNames {
   readonly #databases: DatabaseSet;
-  /** The file behind the name of each database, at the last look. */
-  #identities: ReadonlyMap<string, string> = new Map();
+  /** The file behind each name of a database, when it was last seen. */
+  #known: ReadonlyMap<string, string> = new Map();
   /** New names that wait, and since when. */
   readonly #waiting = new Map<string, number>();
 
@@ -31,14 +32,13 @@ export class SecondNames {
 
   /** Call it after databases were added. */
   async remember(): Promise<void> {
-    this.#identities = await this.#current();
+    await this.#look();
   }
 
   async sort(found: readonly DatabaseConfig[]): Promise<Names> {
     const now = performance.now();
-    const before = this.#identities;
-    const current = new Map(await this.#current());
-    this.#identities = current;
+    const before = new Set(this.#known.values());
+    const { current, isCertain } = await this.#look();
     const added: DatabaseConfig[] = [];
     const postponed: DatabaseConfig[] = [];
     const second: { database: DatabaseConfig; of: string }[] = [];
@@ -50,7 +50,7 @@ export class SecondNames {
         second.push({ database, of: owner });
         continue;
       }
-      const isOld = before.has(identity);
+      const isOld = !isCertain || before.has(identity);
       const since = isOld ? now : (this.#waiting.get(file) ?? -Infinity);
       if (now - since >= CLOSE_MS) {
         this.#waiting.delete(file);
@@ -64,14 +64,21 @@ export class SecondNames {
     return { added, second, postponed };
   }
 
-  async #current(): Promise<ReadonlyMap<string, string>> {
+  /** `isCertain`: whether it is known which file each missing database of a directory was. */
+  async #look(): Promise<{ readonly current: Map<string, string>; readonly isCertain: boolean }> {
     const current = new Map<string, string>();
-    for (const { config } of this.#databases.all) {
+    const known = new Map<string, string>();
+    let isCertain = true;
+    for (const { config, origin } of this.#databases.all) {
       const { path: file } = config.options;
       const identity = await identityOf(file);
+      const last = identity ?? this.#known.get(file);
       if (identity !== undefined) current.set(identity, file);
+      if (last !== undefined) known.set(file, last);
+      else if (origin === 'directory') isCertain = false;
     }
-    return current;
+    this.#known = known;
+    return { current, isCertain };
   }
 }
 

@@ -23,7 +23,7 @@ serveTask<DrillAnswer, DrillProgress>(async (order, task) =>
 
 async function drillByOrder(order: DrillOrder, task: Task<DrillProgress>): Promise<DrillAnswer> {
   const { settings, folder } = order;
-  const { logger, secrets, report: onProgress } = task;
+  const { logger, secrets } = task;
   const { database, destination } = await findDestination(order, secrets);
   const { signal } = new AbortController(); // the replicator kills this process instead
   await using connections = new Destinations(logger, 'read', settings.bandwidth);
@@ -43,7 +43,7 @@ async function drillByOrder(order: DrillOrder, task: Task<DrillProgress>): Promi
       settings.keptBytesMax === undefined
         ? undefined
         : { folder: order.keptFolder, bytesMax: settings.keptBytesMax },
-    onProgress,
+    onProgress: ({ doneBytes, totalBytes }) => task.report({ doneBytes, totalBytes }),
     signal,
   });
   const report = JSON.parse(secrets.clean(JSON.stringify(result))) as DrillReport;

@@ -55,9 +55,8 @@ export async function serveMCP(options: ServeOptions): Promise<void> {
       { title, description, inputSchema: input, annotations },
       async (given, extra) => {
         const either = AbortSignal.any([extra.signal, signal]);
-        return await turns.run(ALL, async () =>
-          answer(tool, given as ToolInput, { ...options, signal: either }),
-        );
+        const call = { ...options, signal: either };
+        return await turns.run(ALL, async () => answer(tool, given as ToolInput, call), either);
       },
     );
   }

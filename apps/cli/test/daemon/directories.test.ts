@@ -23,6 +23,8 @@ interface Scene {
   readonly contents: Map<string, Examined>;
   /** Each `add` waits for it. */
   readonly added: PromiseWithResolvers<void>;
+  /** Each last sync waits for it. */
+  readonly drained: PromiseWithResolvers<void>;
   readonly start: () => Promise<Directories>;
   /** The paths outside, below the directory, and what is wrong with them. */
   readonly outside: () => (readonly [string, string | undefined])[];
@@ -36,9 +38,11 @@ async function newScene(...names: readonly string[]): Promise<Scene> {
   let read = await readText(`dbs: [{ dir: ${dir}, pattern: '*.db', ${replica} }]`);
   const contents = new Map<string, Examined>();
   const added = Promise.withResolvers<void>();
+  const drained = Promise.withResolvers<void>();
   const execute = async ({ kind }: { readonly kind: string }): Promise<unknown> => {
     if (kind === 'add') await added.promise;
-    return { state: 'following' };
+    if (kind === 'drain') await drained.promise;
+    return { state: 'following', destinations: [] };
   };
   const logger = { debug: log, info: log, warn: log, error: log };
   const databases = new DatabaseSet({
@@ -55,10 +59,11 @@ async function newScene(...names: readonly string[]): Promise<Scene> {
   let directories: Directories | undefined;
   onTestFinished(async () => {
     added.resolve();
+    drained.resolve();
     await directories?.close();
   });
   return {
-    ...{ dir, databases, contents, added },
+    ...{ dir, databases, contents, added, drained },
     start: async () => {
       read = await withFound(read, { examine });
       directories = new Directories({ databases, config: () => read, examine, logger });
@@ -86,8 +91,9 @@ test('databases that wait to be added are known', async () => {
 });
 
 test('a database that a command has unregistered is not waited for', async () => {
-  const { dir, databases, added, start, outside } = await newScene('a.db');
+  const { dir, databases, added, drained, start, outside } = await newScene('a.db');
   added.resolve();
+  drained.resolve();
   const directories = await start();
   await directories.looked();
   await databases.unregister(path.join(dir, 'a.db'));
@@ -137,4 +143,25 @@ test('of two names of one file, one is replicated, also if both were there at th
   await directories.looked();
   expect(databases.replicated.map(({ options }) => options.path)).toEqual([path.join(dir, 'a.db')]);
   expect(outside()).toEqual([]);
+});
+
+test('the last sync of a removed database delays only its new name', async () => {
+  const { dir, databases, added, drained, start } = await newScene('a.db', 'gone.db');
+  const at = (name: string): string => path.join(dir, name);
+  const stateOf = (name: string): string | undefined => databases.find(at(name))?.state;
+  added.resolve();
+  await start();
+  await expect.poll(() => databases.replicated.length, WAIT).toBe(2);
+  fs.renameSync(at('a.db'), at('renamed.db'));
+  fs.renameSync(at('gone.db'), `${dir}-gone.db`); // its inode is not used again
+  await expect
+    .poll(() => [stateOf('a.db'), stateOf('gone.db')], WAIT)
+    .toEqual(['stopping', 'stopping']);
+  fs.writeFileSync(at('c.db'), 'it is replaced by a test');
+  await expect.poll(() => stateOf('c.db'), WAIT).toBe('replicating');
+  expect(stateOf('a.db')).toBe('stopping');
+  expect(stateOf('renamed.db')).toBeUndefined();
+  drained.resolve();
+  await expect.poll(() => stateOf('renamed.db'), WAIT).toBe('replicating');
+  await expect.poll(() => databases.all.length, WAIT).toBe(2);
 });

@@ -139,7 +139,7 @@ With \`drill: { every: 24h }\` in the [configuration](configuration.md#drills-on
 
 No tool changes a database or a backup. A drill writes its copy to the temporary folder of the system and removes it; its result is kept for [status](#status), like
 that of any drill. A database is one of the configuration: URLs are refused, so that an assistant cannot name other servers or files, and so is SQL. Tools run one at a
-time. Answers contain no secrets of the configuration.`,
+time. Answers contain no secrets of the configuration. [Why](decisions/0050-tools-for-assistants.md).`,
   ltx: `\`wal\` is its old name.`,
   migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
 download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination

@@ -80,6 +80,8 @@ dbs:
     ready: await get('/readyz'),
     command: JSON.stringify(await runProcess(['status', '-config', config, '-json'], env)),
     check: JSON.stringify(await runProcess(['check', '-config', config], env)),
+    drill: JSON.stringify(await runProcess(['drill', '-running', '-config', config], env)),
+    repair: JSON.stringify(await runProcess(['repair', '-running', '-config', config], env)),
     notification: notified.map(({ body }) => body).join(),
   };
   sluice.kill('SIGTERM');
@@ -93,6 +95,8 @@ dbs:
   // The errors did get there.
   expect(answers.status).toContain('SignatureDoesNotMatch');
   expect(answers.notification).toContain('SignatureDoesNotMatch');
+  expect(answers.drill).toContain('SignatureDoesNotMatch');
+  expect(answers.repair).toContain('SignatureDoesNotMatch');
   for (const [place, text] of Object.entries(all)) {
     for (const canary of Object.values(CANARIES)) {
       for (const spelling of [canary, encodeURIComponent(canary)]) {

@@ -154,10 +154,8 @@ test('a model cannot name another place, smuggle in a flag or call anything else
     }
     for (const database of ['/etc/passwd', `-config=${folder}/other.yml`, '-json=false']) {
       const { isError, texts } = await assistant.call(name, { database });
-      expect([isError, texts.join()]).toEqual([
-        true,
-        expect.stringContaining('CONFIG_INVALID') as string,
-      ]);
+      expect([name, isError]).toEqual([name, true]);
+      expect(texts.join()).toContain(`${database} is not in ${config}`); // it was taken for a path
     }
   }
   const values = { replica: '-o=/tmp/x', txid: '1 -o=/tmp/x', timestamp: '-force', extra: 'x' };

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { callControl } from '@sluice/core';
 import { expect, test, vi } from 'vitest';
 import { EXIT_CODES } from '../../src/exit-codes.ts';
 import { parseOutput } from '../docs/json-schemas.ts';
@@ -156,21 +157,66 @@ test('a repair by the replicator is the one of the command, and is recorded', as
   await end(replicator);
 });
 
-test.each([
-  [
-    ['drill', '-running', '-tmp', '/tmp'],
-    /-tmp and -running cannot be used together.*drill\.scratch/,
-  ],
-  [['drill', '-running', 'file:///b'], /-running needs a database, but file:\/\/\/b is a URL/],
-  [['drill', '-running', '-replica', 'six'], /there is no destination six; .* has one, two/],
-  [['drill', '-running', '/no.db'], /the running replicator does not have it/],
-  [['repair', '-running', '/no.db'], /the running replicator does not have it/],
-  [['repair', '-running', '-log-level', 'debug'], /-log-level and -running cannot be used/],
-])('%j is refused', async (words, message) => {
+const REFUSED: readonly (readonly [readonly string[], RegExp])[] = [
+  [['drill', '-tmp', '/tmp'], /-tmp and -running cannot be used together.*drill\.scratch/],
+  [['drill', 'file:///b'], /-running needs a database, but file:\/\/\/b is a URL/],
+  [['drill', '-replica', 'six'], /there is no destination six; .* has one, two/],
+  [['drill', '/no.db'], /the running replicator does not have it/],
+  [['repair', '/no.db'], /the running replicator does not have it/],
+  [['repair', '-log-level', 'debug'], /-log-level and -running cannot be used/],
+];
+
+test('what the replicator cannot do is refused', async () => {
   const { replicator, sluice } = await running();
-  const { code, stdout, stderr } = await sluice(...words);
-  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toMatch(message);
+  for (const [words, message] of REFUSED) {
+    const { code, stdout, stderr } = await sluice(...words, '-running');
+    expect({ words, code, stdout }).toEqual({ words, code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  }
+  await end(replicator);
+});
+
+test('a client hears how far a drill and a repair are, and input of another program is refused', async () => {
+  const { app, replicator, sluice } = await running();
+  const info = parseOutput('info', (await sluice('info', '-json')).stdout);
+  const [{ control: metaPath }] = info as [{ control: string }];
+  const call = async (command: string, input: object): Promise<unknown[]> => {
+    const heard: unknown[] = [];
+    const onProgress = (progress: unknown): void => void heard.push(progress);
+    const limits = { timeoutMs: 120_000, onProgress };
+    await callControl({ database: app, metaPath, command, input, ...limits });
+    return heard;
+  };
+  const state = { at: 'latest', integrity_check: 'quick', assertions: [] };
+  const drill = { path: app, replica: 'one', ...state };
+  const number = expect.any(Number) as number;
+  const [first, ...others] = await call('drill', drill);
+  expect(first).toEqual({ waits: true });
+  expect(others).toContainEqual({ drill: { doneBytes: number, totalBytes: number } });
+  const repair = { path: app, dry_run: true, read: 'all' };
+  expect(await call('repair', repair)).toContainEqual({ repair: { examined: number, copied: 0 } });
+
+  for (const wrong of [
+    { ...drill, at: undefined },
+    { ...drill, txid: '1' },
+    { ...drill, integrity_check: 'fast' },
+    { ...drill, assertions: 'SELECT 1' },
+  ]) {
+    await expect(call('drill', wrong)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  }
+  for (const wrong of [
+    {},
+    { ...repair, dry_run: 'yes' },
+    { ...repair, read: 'some' },
+    { ...repair, read: { number: 3, count: 2 } },
+  ]) {
+    await expect(call('repair', wrong)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  }
+  const odd = await callControl({
+    ...{ database: app, metaPath, command: 'drill', timeoutMs: 120_000 },
+    input: { ...drill, at: 'one fine day' },
+  });
+  expect(odd).toMatchObject({ report: { result: 'inconclusive' } });
   await end(replicator);
 });
 

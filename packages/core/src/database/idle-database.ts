@@ -28,6 +28,12 @@ import { closeLikeApplication } from './sqlite/connections.ts';
 /** A larger database stays open: if continuity cannot be proved later, all of it must be read. */
 export const IDLE_BYTES_MAX: number = 256 * 1024 * 1024;
 
+/**
+ * Of so many polls one compares everything, the others only sizes and times. They suffice for a commit that is made after
+ * everything was compared, unless the clock is set back just then.
+ */
+const POLLS_PER_COMPARISON = 4;
+
 /** How the files of a database looked when it was closed. */
 export interface IdleFiles {
   /** The path in the configuration. */
@@ -60,6 +66,7 @@ export class IdleDatabase {
   #watcher: fs.FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #polls = 0;
 
   constructor(context: IdleContext) {
     this.#context = context;
@@ -77,10 +84,11 @@ export class IdleDatabase {
   }
 
   /** If not, everything committed before the call is staged. */
-  hasChanged(): boolean {
+  hasChanged(depth: 'everything' | 'times' = 'everything'): boolean {
     const { clock, files, gauges, kernel } = this.#context;
     const at = clock.monotonic();
-    if (!isUnchanged(files, kernel)) return true;
+    const isSame = depth === 'everything' ? isUnchanged(files, kernel) : areTimesUnchanged(files);
+    if (!isSame) return true;
     gauges.raise('lookedAt', at);
     gauges.raise('stagedAsOf', at);
     return false;
@@ -116,22 +124,23 @@ export class IdleDatabase {
     const waitMs = polls.intervalMs(pollMs, options.maxLagMs / 4); // as for monitor-interval
     gauges.set('idlePollMs', Math.ceil(waitMs));
     this.#timer = setTimeout(() => {
-      this.#check();
+      this.#check(this.#polls++ % POLLS_PER_COMPARISON === 0 ? 'everything' : 'times');
       if (!this.#isClosed) this.#poll(pollMs);
     }, waitMs);
   }
 
-  readonly #check = (): void => {
-    if (this.#isClosed || !this.hasChanged()) return;
+  #check(depth: 'everything' | 'times'): void {
+    if (this.#isClosed || !this.hasChanged(depth)) return;
     this.close();
     this.#context.onChange();
-  };
+  }
 
   /** A missing file is found by the poll. */
   #watch(file: string): 'watched' | 'missing' | 'failed' {
     try {
-      const watcher = fs.watch(file, { persistent: false }, this.#check);
-      watcher.on('error', this.#check);
+      const check = (): void => this.#check('everything');
+      const watcher = fs.watch(file, { persistent: false }, check);
+      watcher.on('error', check);
       this.#watcher = watcher;
       return 'watched';
     } catch (error) {
@@ -160,15 +169,23 @@ export function readIdleFiles(
   return hasFrameAfter(files, wal) ? undefined : files;
 }
 
-/** Any error counts as a change: the opening reports it. */
+/** Any error counts as a change: the opening reports it. So below. */
+function areTimesUnchanged({ path, stamp, logStamp }: IdleFiles): boolean {
+  try {
+    const now = readStamp(path);
+    if (!isSame(stamp, now) || stamp.changedNs !== now?.changedNs) return false;
+    return isSame(logStamp, readStamp(`${path}-wal`));
+  } catch {
+    return false;
+  }
+}
+
 function isUnchanged(files: IdleFiles, kernel: Kernel): boolean {
-  const { configured, path, stamp, logStamp, header } = files;
+  const { configured, path, header } = files;
   const reader = new WALReader(`${path}-wal`, kernel);
   try {
     if (fs.realpathSync.native(configured) !== path) return false;
-    const [now, log] = [readStamp(path), readStamp(`${path}-wal`)];
-    if (!isSame(stamp, now) || !isSame(logStamp, log)) return false;
-    if (stamp.changedNs !== now?.changedNs) return false;
+    if (!areTimesUnchanged(files)) return false;
     return isSameLog(reader.readHeader(), header) && !hasFrameAfter(files, reader);
   } catch {
     return false;

@@ -12,7 +12,7 @@ const TURN_MS_MAX = 250;
 /** While as many are open, a database is closed after this time without commits. */
 const CROWDED_IDLE_MS = 30_000;
 /** The same for a database that nothing was committed to since it was opened. */
-const CROWDED_UNUSED_MS = 500;
+const CROWDED_UNUSED_MS = 200;
 
 export class OpenDatabases {
   /** Of those that are closed. */

@@ -1,8 +1,9 @@
 /** The last cut of a database before shutdown: stages everything committed, or reports why it could not. */
 
 import type { Clock } from '../clock.ts';
+import { whyAbsent } from '../database/absence.ts';
 import type { Absence } from '../database/events.ts';
-import { isError, messageOf, type ErrorCode } from '../error.ts';
+import { isError, messageOf, ReplicationError, type ErrorCode } from '../error.ts';
 import type { Condition } from './condition.ts';
 import type { DatabaseHealth } from './status/database-health.ts';
 import type { Uploader } from './destination/uploader.ts';
@@ -123,6 +124,8 @@ export interface EndingContext extends Omit<
   FinalSyncContext,
   'state' | 'error' | 'timeoutMs' | 'isStuck'
 > {
+  /** Path of the database. */
+  readonly path: string;
   readonly condition: Pick<Condition, 'state' | 'error'>;
   /** The newest known TXID; 0n if there is none. */
   readonly head: () => bigint;
@@ -148,6 +151,7 @@ export async function bringUpToDate(context: EndingContext): Promise<EndingResul
   const since = Math.floor(clock.monotonic()); // gauges store whole ms
   const result = await finalSync({
     ...context,
+    sync: async () => await syncExisting(context),
     state: () => condition.state,
     error: () => condition.error,
     isStuck: () => health.isStuck(since, timeoutMs),
@@ -163,5 +167,23 @@ export async function bringUpToDate(context: EndingContext): Promise<EndingResul
     await Promise.all(uploaders.map(({ deleter }) => deleter.enforceNow()));
   }
   const verdict = health.verdictSince(since, options.absentMs ?? 0);
-  return { result, target, verdict, absence: health.facts().absence?.kind };
+  if (result.kind !== 'failed') {
+    return { result, target, verdict, absence: health.facts().absence?.kind };
+  }
+  return { result, target, verdict: notHealthy(verdict, result.message), absence: undefined };
+}
+
+/** A database that exists is not missing, although nobody follows it: it may wait for a restore that is not needed. */
+async function syncExisting({ condition, path, sync }: EndingContext): Promise<bigint | undefined> {
+  const txid = await sync();
+  if (txid !== undefined || condition.state !== 'waiting' || whyAbsent(path) !== undefined) {
+    return txid;
+  }
+  throw new ReplicationError('DATABASE_BUSY', `sync ${path}: it exists, and is not followed yet`);
+}
+
+/** Whatever the facts are: something committed may be neither read nor staged. */
+function notHealthy(verdict: Verdict, message: string): Verdict {
+  if (!verdict.healthy) return verdict;
+  return { ...verdict, healthy: false, problems: [{ stage: 'database', message }] };
 }

@@ -192,11 +192,10 @@ export class Replication {
   async drain(options: DrainOptions): Promise<DatabaseReport> {
     const { clock, options: database } = this.#context;
     const ending = await bringUpToDate({
+      ...{ path: this.path, changed: this.#changed, clock },
       condition: this.#condition,
       hasBegun: () => this.#begun,
       sync: () => this.sync(),
-      changed: this.#changed,
-      clock,
       head: () => this.#head,
       health: this.#health,
       uploaders: this.#uploaders,

@@ -3,7 +3,8 @@
 // --- waiting for an event of another task without polling or lost wake-ups ---
 
 export class Wakeup {
-  readonly #waiting = new Set<() => void>();
+  /** No set, which is larger: there are thousands of these, and mostly one waits. */
+  #waiting: (() => void)[] = [];
   #count = 0;
 
   /** Number of notifications. Read it before checking a condition, then pass it to `since`. */
@@ -14,9 +15,7 @@ export class Wakeup {
   /** Wakes all current waiters. */
   readonly notify = (): void => {
     this.#count += 1;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const wake of waiting) wake();
+    for (const wake of this.#waiting.splice(0)) wake();
   };
 
   /**
@@ -33,12 +32,13 @@ export class Wakeup {
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(wake);
+        const index = this.#waiting.indexOf(wake);
+        if (index >= 0) this.#waiting.splice(index, 1);
         resolve();
       };
       const timer =
         timeoutMs === Infinity ? undefined : setTimeout(wake, Math.min(timeoutMs, TIMER_MS_MAX));
-      this.#waiting.add(wake);
+      this.#waiting.push(wake);
     });
   }
 }

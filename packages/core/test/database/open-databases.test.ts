@@ -42,7 +42,7 @@ test('while many are open, idle ones are closed sooner', () => {
   expect(open.idleCloseMs(300_000, 'unused')).toBe(300_000);
   open.enter();
   expect(open.idleCloseMs(300_000, 'used')).toBe(30_000);
-  expect(open.idleCloseMs(300_000, 'unused')).toBe(500);
+  expect(open.idleCloseMs(300_000, 'unused')).toBe(200);
   expect(open.idleCloseMs(100, 'used')).toBe(100);
   expect(open.idleCloseMs(0, 'unused')).toBe(0);
 });

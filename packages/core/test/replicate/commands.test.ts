@@ -195,6 +195,20 @@ test('a closed replicator rejects commands', async () => {
   });
 });
 
+test('a database that exists and waits for its restore is not called missing', async () => {
+  const { db, input, path: file } = newDatabase('app.db');
+  db.exec('INSERT INTO t VALUES (1)');
+  const replicator = await newReplicator();
+  const ready = new Promise<void>(() => undefined); // its destination does not answer
+  await replicator.execute({ kind: 'add', database: { ...input, ready } });
+  const options = { shutdownSyncTimeoutMs: 300, shutdownSyncIntervalMs: 50, absentMs: 60_000 };
+  const { databases } = await replicator.drain(options);
+  expect(databases).toMatchObject([
+    { path: file, absence: undefined, healthy: false, problems: [{ stage: 'database' }] },
+  ]);
+  expect(databases[0]?.error?.code).toBe('DATABASE_BUSY');
+});
+
 test.each(['file', 'folder'])(
   'a last sync contains a database whose %s appeared after the last look',
   async (kind) => {

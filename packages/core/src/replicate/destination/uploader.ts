@@ -264,10 +264,9 @@ export class Uploader {
   }
 
   #toQueue(step: Step, dueInMs: () => number): UploadQueue {
+    const { clock, random } = this.#context; // no more: there are thousands of queues
     const queue = new UploadQueue({
-      ...this.#context,
-      step,
-      dueInMs,
+      ...{ clock, random, step, dueInMs },
       onRecovered: (last) => this.#onRecovered(queue, last),
       onFailure: (error, waitMs) => this.#onFailure(queue, error, waitMs),
       pauseMs: () => this.#lease.pauseMs,
