@@ -41,7 +41,9 @@ async function sync(
   signal: AbortSignal,
 ): Promise<SyncAnswer> {
   if (min !== undefined) {
-    const report = await replicator.database(path).durable({ min, timeoutMs, signal });
+    // Somebody has mended a destination, perhaps.
+    const options = { min, timeoutMs, retry: 'now', signal } as const;
+    const report = await replicator.database(path).durable(options);
     return { path, status: 'synced', ...report };
   }
   const { txid } = await replicator.execute({ kind: 'sync', path });

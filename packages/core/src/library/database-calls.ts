@@ -28,13 +28,13 @@ export class DatabaseCalls {
   }
 
   async #durable(options: DurableOptions): Promise<DurableReport> {
-    const { min, timeoutMs = TIMEOUT_MS, signal } = options;
+    const { min, retry, timeoutMs = TIMEOUT_MS, signal } = options;
     const path = this.#path;
     const startedAt = systemClock.monotonic();
     await this.#whenReady(timeoutMs, signal);
     // The process checks the values.
     const leftMs = timeoutMs - (systemClock.monotonic() - startedAt);
-    const given = { min, timeoutMs: timeoutMs > 0 ? Math.max(1, leftMs) : timeoutMs };
+    const given = { min, retry, timeoutMs: timeoutMs > 0 ? Math.max(1, leftMs) : timeoutMs };
     const call = { method: 'durable', path, options: given } as const;
     return (await this.#supervisor.call(call, signal)) as DurableReport;
   }

@@ -30,6 +30,8 @@ export interface DurableOptions {
   readonly min?: number | 'all' | undefined;
   /** Default 30 s; Infinity for no limit. */
   readonly timeoutMs?: number | undefined;
+  /** `now`: a destination that fails is tried again at once, and is waited for during 10 s. Default: it may count as lost. */
+  readonly retry?: 'now' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +49,7 @@ export interface DurabilityContext {
   readonly sync: () => Promise<bigint | undefined>;
   /** A sync will follow soon. */
   readonly expectSync: () => void;
-  readonly uploaders: () => readonly ProgressSource[];
+  readonly uploaders: () => readonly (ProgressSource & Retried)[];
   readonly backlog: Pick<Backlog, 'newest'>;
   readonly condition: Pick<Condition, 'error'>;
   /** Notified when a destination or the database has changed. */
@@ -55,8 +57,15 @@ export interface DurabilityContext {
   readonly clock: Clock;
 }
 
+interface Retried {
+  /** Ends a pause after a failure. */
+  retryNow(): void;
+}
+
 interface Waiter {
   readonly needed: number;
+  /** By the monotonic clock: until then no destination counts as lost. */
+  readonly patientUntil: number;
   /** When it was called, by the monotonic clock. */
   readonly since: number;
   /** TXID of its cut; undefined before that. */
@@ -71,6 +80,8 @@ const TIMEOUT_MS = 30_000;
 const TIMER_MS_MAX = 20 * 24 * 3_600_000;
 /** Callers that are released together commit and call again together. They get into one file. */
 const GATHER_MS = 1;
+/** A destination that is tried again at the wish of a caller has this time to take what it lacks. */
+const PATIENCE_MS = 10_000;
 /** Wait before a failed sync is tried again. */
 const RETRY_MS = 250;
 
@@ -90,7 +101,7 @@ export class Durability {
 
   /** NOT_DURABLE, with what each destination has, if it does not succeed. */
   async durable(options: DurableOptions = {}): Promise<DurableReport> {
-    const { timeoutMs = TIMEOUT_MS, signal } = options;
+    const { timeoutMs = TIMEOUT_MS, retry, signal } = options;
     const needed = this.#toNeeded(options);
     const { promise, resolve, reject } = Promise.withResolvers<DurableReport>();
     const fail: Waiter['fail'] = (reason, cause) => {
@@ -101,7 +112,8 @@ export class Durability {
       reject(notDurable({ ...state, reason, needed, timeoutMs, cause }));
     };
     const since = this.#context.clock.monotonic();
-    const waiter: Waiter = { needed, since, txid: undefined, resolve, fail };
+    const patientUntil = retry === 'now' ? since + PATIENCE_MS : since;
+    const waiter: Waiter = { needed, patientUntil, since, txid: undefined, resolve, fail };
     const onAbort = (): void => fail('aborted', signal?.reason);
     const limitMs = Math.min(timeoutMs, TIMER_MS_MAX);
     const timer = timeoutMs === Infinity ? undefined : setTimeout(() => fail('timeout'), limitMs);
@@ -109,6 +121,7 @@ export class Durability {
     if (signal?.aborted === true) onAbort();
     else if (this.#isClosed) fail('closed');
     else this.#add(waiter);
+    if (retry === 'now') this.#retryFailing();
     try {
       return await promise;
     } finally {
@@ -152,6 +165,12 @@ export class Durability {
     void this.#run();
   }
 
+  #retryFailing(): void {
+    for (const uploader of this.#context.uploaders()) {
+      if (uploader.state === 'failing') uploader.retryNow();
+    }
+  }
+
   get #uncut(): readonly Waiter[] {
     return [...this.#waiters].filter(({ txid }) => txid === undefined);
   }
@@ -174,11 +193,12 @@ export class Durability {
 
   #settle(): void {
     const destinations = this.#destinations;
+    const now = this.#context.clock.monotonic();
     for (const waiter of this.#waiters) {
-      const { txid, needed, resolve, fail } = waiter;
+      const { txid, needed, patientUntil, resolve, fail } = waiter;
       if (txid === undefined) continue;
       const outcome = judge({ txid, needed }, destinations);
-      if (outcome === 'waiting') continue;
+      if (outcome === 'waiting' || (outcome === 'lost' && now < patientUntil)) continue;
       this.#waiters.delete(waiter);
       const holders = holdersOf(txid, destinations).map(({ name }) => name);
       if (outcome === 'lost') fail('lost');
