@@ -32,7 +32,7 @@ interface Scene {
   readonly folder: string;
   readonly databases: readonly ReplicatedDatabase[];
   /** Number of calls of destinations since the last time. */
-  takeCalls(): number;
+  readonly takeCalls: () => number;
 }
 
 function scene(): Scene {
