@@ -51,7 +51,7 @@ export class StatusFile {
   /** When it was last written, or when `begin` was called; undefined before that. */
   #writtenAt: number | undefined;
   #isFailing = false;
-  /** Result of `rest` for what was last written, unless it has changed since. */
+  /** Result of `rest` for what was last written. A change since then is written by `touch`. */
   #writtenRest: number | undefined;
 
   constructor(folder: string, context: StatusFileContext) {
@@ -75,7 +75,6 @@ export class StatusFile {
 
   /** Schedules a write after a change. */
   touch(): void {
-    this.#writtenRest = undefined;
     if (this.#writtenAt === undefined || this.#timer !== undefined) return;
     const wait = Math.max(0, this.#triedAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
