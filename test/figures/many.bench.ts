@@ -35,8 +35,8 @@ const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 300_000;
 /** After what time without commits they are closed. By default it is five minutes. */
 const IDLE_CLOSE = '5s';
-/** What a replicator of one database has open. */
-const BASE_DESCRIPTORS_MAX = 150;
+/** Those that do not belong to a database: threads, connections to the bucket. */
+const BASE_DESCRIPTORS_MAX = 100;
 
 const folder = (parent: string, name: string): string => path.join(parent, name);
 
@@ -281,8 +281,10 @@ const rows: Row[] = [
   { what: 'resident memory, idle', unit: 'MiB', ours: round(second.rssMiB), ...bar(238) },
   { what: 'the same, proportional', unit: 'MiB', ours: round(second.pssMiB) },
   {
-    ...{ what: 'descriptors of each, idle', unit: 'descriptors', ...bar(2.1) },
-    ours: round(second.descriptors / DATABASES, 2),
+    what: 'descriptors of the process, idle',
+    unit: 'descriptors',
+    ours: second.descriptors,
+    ...bar(2 * DATABASES + BASE_DESCRIPTORS_MAX),
   },
   {
     what: `requests in ${IDLE_SECONDS} s, idle`,

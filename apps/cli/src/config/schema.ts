@@ -198,10 +198,13 @@ export const DATABASE = z.strictObject({
   })
     .transform((folder) => path.resolve(folder))
     .optional(),
-  'monitor-interval': duration('poll interval of an idle database, if a file event is missed', {
-    example: '2s',
-    min: INTERVAL_MS_MIN,
-  }).prefault(ms(standard.monitorIntervalMs)),
+  'monitor-interval': duration(
+    'poll interval of an idle database, if a file event is missed; longer if many are closed',
+    {
+      example: '2s',
+      min: INTERVAL_MS_MIN,
+    },
+  ).prefault(ms(standard.monitorIntervalMs)),
   'idle-close': duration(
     'close a database without commits after this time, until its files change (0: never); this saves memory and descriptors',
     { example: '1h' },

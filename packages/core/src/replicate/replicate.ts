@@ -318,6 +318,7 @@ class Replications implements Replicator {
       }),
       logger,
       onOwned: () => socket.start(),
+      databases: () => this.#replications.size,
       ...this.#ports,
       onLost: onCrash,
       onProgress: ({ doneBytes, totalBytes }) => onProgress?.(path, doneBytes, totalBytes),

@@ -25,6 +25,8 @@ export interface ReplicationContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly files: FileSystem;
+  /** How many databases this process replicates. Default: this one. */
+  readonly databases?: (() => number) | undefined;
   readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
   /** The staging folder is locked. Called again if what follows fails. */
   readonly onOwned?: (() => Promise<void>) | undefined;

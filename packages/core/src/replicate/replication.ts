@@ -226,7 +226,7 @@ export class Replication {
   }
 
   #toUploader(target: ReplicaTarget): Uploader {
-    const { logger, clock, random, files, options } = this.#context;
+    const { logger, clock, random, files, options, databases } = this.#context;
     // The name may change in the config, the target identifies it.
     const { target: key, snapshotIntervalMs = options.snapshotIntervalMs } = target;
     return new Uploader({
@@ -257,7 +257,7 @@ export class Replication {
       isMakingImage: () => this.#images.isMaking,
       hangMs: Math.min(HANG_MS_MAX, options.maxLagMs),
       ownership: this.#context.ownership(target),
-      ...{ clock, random, files, logger },
+      ...{ clock, random, files, logger, databases },
     });
   }
 

@@ -11,15 +11,26 @@ import { StoppedClock } from './scene.ts';
 function listed(
   place: 'local' | 'remote',
   fileCount = 1,
+  databases = 1,
 ): { relisting: Relisting; clock: StoppedClock } {
   const clock = new StoppedClock();
-  const relisting = new Relisting(clock);
+  const relisting = new Relisting(clock, () => databases);
   relisting.listingBegan(place);
   relisting.listed(fileCount);
   return { relisting, clock };
 }
 
 describe('a destination is listed again', () => {
+  test('in a folder once a minute while it is idle, less often with many databases', () => {
+    expect(listed('local').relisting.dueInMs()).toBe(60_000);
+    expect(listed('local', 1, 30).relisting.dueInMs()).toBe(60_000);
+    const { relisting } = listed('local', 1, 1_000);
+    expect(relisting.dueInMs()).toBe(2_000_000);
+    relisting.wrote();
+    expect(relisting.dueInMs()).toBe(5_000);
+    expect(listed('remote', 1, 1_000).relisting.dueInMs()).toBe(RELIST_IDLE_MS);
+  });
+
   test('once an hour while it is written to', () => {
     const { relisting, clock } = listed('remote');
     relisting.wrote();

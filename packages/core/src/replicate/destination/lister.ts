@@ -50,6 +50,8 @@ export interface ListerContext {
   readonly onFile: () => void;
   /** Keeps the destination to one writer; undefined: nothing does. */
   readonly ownership?: Ownership | undefined;
+  /** How many databases this process replicates. Default: this one. */
+  readonly databases?: (() => number) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -74,7 +76,7 @@ export class Lister {
 
   constructor(context: ListerContext) {
     this.#context = context;
-    this.#relisting = new Relisting(context.clock);
+    this.#relisting = new Relisting(context.clock, context.databases);
   }
 
   /** Number of full listings that ended well. */

@@ -6,8 +6,8 @@
  *  any                              after an unexpected answer or a long outage
  *  remote                           every RELIST_IDLE_MS, or RELIST_MS after the last listing if a file was
  *                                   written since, less often with many files
- *  local folder                     every LOCAL_IDLE_MS, or LOCAL_RELIST_MS after the last listing if
- *                                   a file was written since: this costs no request
+ *  local folder                     every LOCAL_IDLE_MS, less often with many databases, or LOCAL_RELIST_MS after
+ *                                   the last listing if a file was written since: this costs no request
  */
 
 import type { Clock } from '../../clock.ts';
@@ -21,6 +21,8 @@ const RELIST_MS_PER_FILE = 3_600;
 /** In a folder in use, missing files are noticed within seconds. */
 const LOCAL_RELIST_MS = 5_000;
 const LOCAL_IDLE_MS = 60_000;
+/** Such a listing takes some 4 ms of processor time, so all those of a process take 0.2 % of a core. */
+const LOCAL_IDLE_MS_PER_DATABASE = 2_000;
 /** Listing a folder takes about 0.1 ms of CPU per file, so this limits it to 0.025 % of a core. */
 const LOCAL_RELIST_MS_PER_FILE = 400;
 /** Maximum interval, regardless of the number of files. */
@@ -39,6 +41,7 @@ const UNEXPECTED_CODES: ReadonlySet<ErrorCode> = new Set([
 
 export class Relisting {
   readonly #clock: Clock;
+  readonly #databases: () => number;
   #listedAt: number | undefined;
   #fileCount = 0;
   #hasWritten = false;
@@ -47,8 +50,10 @@ export class Relisting {
   #isDemanded = false;
   #count = 0;
 
-  constructor(clock: Clock) {
+  /** `databases`: how many this process replicates. */
+  constructor(clock: Clock, databases: () => number = () => 1) {
     this.#clock = clock;
+    this.#databases = databases;
   }
 
   /** Number of listings that ended well. */
@@ -97,7 +102,9 @@ export class Relisting {
 
   #intervalMs(): number {
     const isLocal = this.#place === 'local';
-    const idle = isLocal ? LOCAL_IDLE_MS : RELIST_IDLE_MS;
+    const idle = isLocal
+      ? Math.max(LOCAL_IDLE_MS, this.#databases() * LOCAL_IDLE_MS_PER_DATABASE)
+      : RELIST_IDLE_MS;
     const inUse = isLocal ? LOCAL_RELIST_MS : RELIST_MS;
     const perFile = isLocal ? LOCAL_RELIST_MS_PER_FILE : RELIST_MS_PER_FILE;
     const ms = Math.max(this.#hasWritten ? inUse : idle, this.#fileCount * perFile);

@@ -35,6 +35,8 @@ export interface UploaderContext extends SealerContext {
   readonly reads: SharedReads;
   /** Keeps the destination to one writer; undefined: nothing does. */
   readonly ownership?: Ownership | undefined;
+  /** How many databases this process replicates. Default: this one. */
+  readonly databases?: (() => number) | undefined;
   /** Whether the backlog is known. Before that, `admit` cannot classify a destination. */
   readonly knowsBacklog: () => boolean;
   /** Whether it is decided how replication begins. Nothing is sent before that. */

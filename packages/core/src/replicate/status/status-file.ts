@@ -56,7 +56,7 @@ export class StatusFile {
   #isFailing = false;
   /** When it was last written whole, by both clocks. */
   #written: Moment = { wallMs: 0, monotonicMs: 0 };
-  /** Result of `rest` for what was last written, unless it has changed since. */
+  /** Result of `rest` for what was last written. A change since then is written by `touch`. */
   #writtenRest: number | undefined;
 
   constructor(folder: string, context: StatusFileContext) {
@@ -80,7 +80,6 @@ export class StatusFile {
 
   /** Schedules a write after a change. */
   touch(): void {
-    this.#writtenRest = undefined;
     if (this.#writtenAt === undefined || this.#timer !== undefined) return;
     const wait = Math.max(0, this.#triedAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
