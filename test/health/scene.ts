@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
 import { CLIProcess, runProcess, type Ended } from '../../apps/cli/test/support/process.ts';
@@ -115,15 +116,19 @@ dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
     };
   }
 
-  /** Waits until all four readings match. Makes commits meanwhile. */
-  async waitForAll(wanted: typeof HEALTHY, timeoutMs: number): Promise<Readings> {
+  /**
+   * Waits until all four readings match, and show a problem of `stage`: another stage may be late first. Makes commits
+   * meanwhile.
+   */
+  async waitForAll(wanted: typeof HEALTHY, timeoutMs: number, stage?: string): Promise<Readings> {
     let last: Readings | undefined;
     const timer = setInterval(() => this.commit(), 100);
     try {
       const isMatch = async (): Promise<boolean> => {
         last = await this.readings();
-        const { status, exitCode, served, metric } = last;
-        return JSON.stringify({ status, exitCode, served, metric }) === JSON.stringify(wanted);
+        const { problems, ...found } = last;
+        if (stage !== undefined && !problems.includes(stage)) return false;
+        return isDeepStrictEqual(found, wanted);
       };
       await until('all readings match', isMatch, timeoutMs);
     } catch (error) {

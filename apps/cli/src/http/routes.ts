@@ -37,7 +37,7 @@ const TEXT = 'text/plain; charset=utf-8';
 export const NOT_FOUND: Reply = {
   code: 404,
   type: TEXT,
-  body: 'try /metrics, /status, /readyz or /healthz\n',
+  body: 'try / (the page, if it is on), /metrics, /status, /readyz or /healthz\n',
 };
 
 export function createRoutes({ status, readResults, metrics }: RouteSources): Routes {

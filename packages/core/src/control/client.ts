@@ -129,6 +129,7 @@ function unreachable(
     ? `none listens in ${path.dirname(socket)}`
     : `${socket}: ${messageOf(cause)}`;
   const next =
-    'start "sluice replicate" with the same configuration, or use "sluice replicate -once"';
+    'start "sluice replicate" with the same configuration (or "sluice start", if "sluice stop" has stopped this ' +
+    'database), or use "sluice replicate -once"';
   return new ReplicationError('NOT_RUNNING', `${goal}: ${found}; ${next}`, { cause });
 }

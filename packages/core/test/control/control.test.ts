@@ -89,7 +89,8 @@ test('without a server the error says what to start', async () => {
     code: 'NOT_RUNNING',
     message:
       `send echo to the replicator of /data/app.db: none listens in ${controlFolder(folder)}; ` +
-      'start "sluice replicate" with the same configuration, or use "sluice replicate -once"',
+      'start "sluice replicate" with the same configuration (or "sluice start", if "sluice stop" has stopped this ' +
+      'database), or use "sluice replicate -once"',
   };
   await expect(call(folder)).rejects.toMatchObject(error);
   await expect(call(path.join(folder, 'missing'))).rejects.toMatchObject({ code: 'NOT_RUNNING' });
