@@ -164,7 +164,8 @@ function takeFrame(p: usize, end: usize, to: usize, pageSize: u32): u32 {
   const prefix = load<u32>(p, PAGE_HEADER_BYTES + 7);
   const stored = (prefix & FRAME_STORED) != 0;
   const size = prefix & ~FRAME_STORED;
-  if (stored ? size != pageSize : size == 0 || size > blockBound(pageSize)) return FAULT_SIZE;
+  // A writer stores a block that does not get smaller.
+  if (stored ? size != pageSize : size == 0 || size > pageSize) return FAULT_SIZE;
   if (<u32>(end - p) - head < size + FRAME_TAIL_BYTES) return STOPPED_INPUT;
   const block = p + head;
   if (stored) copyLiterals(to, block, size);

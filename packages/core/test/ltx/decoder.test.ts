@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { isFullImage, LTXDecoder } from '../../src/ltx/decoder.ts';
 import { lockPgno } from '../../src/ltx/header.ts';
+import { sizeOfFrame } from '../../src/ltx/page-frame.ts';
 import { PageOrder } from '../../src/ltx/page-order.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { A, A_FRAME, B, D, knownBlocks } from '../support/ltx-examples.ts';
@@ -57,6 +58,24 @@ describe.each([
     const block = forge({ header, pages: pages(2), encoding: 'block' });
     const frame = forge({ header, pages: pages(2), encoding: 'frame' });
     expect(readFile(kernel, [block]).pages).toEqual(readFile(kernel, [frame]).pages);
+  });
+
+  test.each([
+    ['a block as long as its page', 512, 'LTX_TRUNCATED'],
+    ['a longer one', 513, 'LTX_INVALID'],
+    ['a much longer one', 0x7fff_ffff, 'LTX_INVALID'],
+    ['a stored one that is longer', 0x8000_0201, 'LTX_INVALID'],
+    ['a stored one', 0x8000_0200, 'LTX_TRUNCATED'],
+    ['an empty one', 0, 'LTX_INVALID'],
+  ])('does not wait for an LZ4 frame that cannot be: %s', (_, length, code) => {
+    const file = forge({ header, pages: pages(2), encoding: 'frame' }).slice(0, 130);
+    new DataView(file.buffer).setUint32(113, length, true);
+    for (const size of [1, file.length]) {
+      expect(codeOf(() => readFile(kernel, [...chunksOf(file, size)]))).toBe(code);
+    }
+    const scan = (): number => sizeOfFrame(file, 100, file.length, 512);
+    if (code === 'LTX_INVALID') expect(codeOf(scan)).toBe(code);
+    else expect(scan()).toBe(0);
   });
 
   test.each([
