@@ -26,7 +26,12 @@ const UNGUARDED: Planted = {
 export const PLANTED_ERRORS = {
   /** I1: a destination confirms a write that it did not store. */
   lostWrite: {
-    breaks: ['I1 acknowledged restores', 'green over a loss', 'promised moments'],
+    breaks: [
+      'I1 acknowledged restores',
+      'green over a loss',
+      'promised moments',
+      'a plan at any time',
+    ],
     wrappers: () => ({ client: loseWrites }),
   },
   /** I1, I4: a write is not atomic, so that a crash leaves half an object. */
@@ -64,7 +69,7 @@ export const PLANTED_ERRORS = {
     sources: [
       {
         file: 'database/idle-database.ts',
-        find: 'if (!isUnchanged(files, kernel)) return true;',
+        find: 'if (!isSame) return true;',
         replace: 'isUnchanged(files, kernel);',
       },
     ],
