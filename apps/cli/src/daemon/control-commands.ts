@@ -27,8 +27,11 @@ export function controlCommands(
 ): ControlCommands {
   return {
     sync: (input, signal) => sync(replicator, path, parseSyncInput(input), signal),
-    reseed: async (input): Promise<ReseedAnswer> =>
-      await replicator.execute({ kind: 'reseed', path, ...parseReseedInput(input) }),
+    reseed: async (input): Promise<ReseedAnswer> => {
+      const answer = await replicator.execute({ kind: 'reseed', path, ...parseReseedInput(input) });
+      await report(replicator, path);
+      return answer;
+    },
     info: async () => describeProcess(replicator, info),
     status: async (): Promise<DatabaseStatus> => await replicator.execute({ kind: 'status', path }),
   };
@@ -43,16 +46,22 @@ async function sync(
   if (min !== undefined) {
     // Somebody has mended a destination, perhaps.
     const options = { min, timeoutMs, retry: 'now', signal } as const;
-    const report = await replicator.database(path).durable(options);
-    return { path, status: 'synced', ...report };
+    const answer = await replicator.database(path).durable(options);
+    await report(replicator, path);
+    return { path, status: 'synced', ...answer };
   }
   const { txid } = await replicator.execute({ kind: 'sync', path });
-  const { destinations, state, error } = await replicator.execute({ kind: 'status', path });
+  const { destinations, state, error } = await report(replicator, path);
   if (txid === undefined) throw notFollowed(path, state, error);
   const staged = txid.toString(16).padStart(16, '0');
   const holders = destinations.filter((each) => each.txid !== undefined && each.txid >= staged);
   const names = holders.map(({ name }) => name);
   return { path, status: 'synced_local', txid: staged, destinations: names };
+}
+
+/** `sluice status` after a command shows what that command did: it reads the state file. */
+async function report(replicator: Replicator, path: string): Promise<DatabaseStatus> {
+  return await replicator.execute({ kind: 'status', path, write: true });
 }
 
 function notFollowed(

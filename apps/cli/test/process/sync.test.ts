@@ -42,6 +42,9 @@ test('what sync -wait has confirmed is at every destination after a kill', async
   const [app = ''] = databases;
   const words = ['sync', '-config', configuration];
   expect((await runProcess([...words, '-wait', app])).code).toBe(0);
+  // The replicator has just started: its state file said "opening" when the answer came.
+  const status = await runProcess(['status', '-config', configuration, app]);
+  expect(status.code, status.stdout).toBe(0);
   addRows(app, 7);
   const { code, stdout, stderr } = await runProcess([...words, '-wait', '-json', app]);
   replicator.kill('SIGKILL');

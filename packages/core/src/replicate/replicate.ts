@@ -125,7 +125,11 @@ export interface Commands {
     readonly input: OfDatabase & { readonly destination: string };
     readonly answer: { readonly reseed: Reseed };
   };
-  readonly status: { readonly input: OfDatabase; readonly answer: DatabaseStatus };
+  /** With `write`, the state file says the same before the answer, so that other processes see it at once. */
+  readonly status: {
+    readonly input: OfDatabase & { readonly write?: boolean | undefined };
+    readonly answer: DatabaseStatus;
+  };
 }
 
 interface OfDatabase {
@@ -255,7 +259,7 @@ class Replications implements Replicator {
       case 'reseed':
         return { reseed: await this.#find(command.path).reseed(command.destination) };
       case 'status':
-        return this.#find(command.path).status();
+        return await this.#find(command.path).report(command.write);
     }
   }
 

@@ -146,12 +146,8 @@ export class Replication {
   status(): DatabaseStatus {
     const { clock, options } = this.#context;
     return toDatabaseStatus({
-      options,
-      condition: this.#condition,
-      clock,
+      ...{ options, clock, condition: this.#condition, marks: this.#marks, head: this.#head },
       heartbeatMs: heartbeatMs(options.maxLagMs),
-      marks: this.#marks,
-      head: this.#head,
       pageSize: this.#opened?.pageSize,
       backlog: this.#staged.backlog,
       compactor: this.#area.compactor,
@@ -159,6 +155,12 @@ export class Replication {
       ending: this.#ending,
       uploaders: this.#uploaders,
     });
+  }
+
+  /** With `write`, the state file says it first. */
+  async report(write = false): Promise<DatabaseStatus> {
+    if (write) await this.#statusFile.writeInTime();
+    return this.status();
   }
 
   /** Makes a snapshot for all destinations now; with `damage`, one with a new TXID. */

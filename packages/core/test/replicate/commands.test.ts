@@ -110,6 +110,23 @@ test('a database is added, synced and removed while another continues', async ()
   );
 });
 
+test('the state file says what a command did, if it is told to', async () => {
+  const database = newDatabase('app.db');
+  const replicator = await newReplicator(database);
+  const { path: file, db } = database;
+  const known = (): unknown =>
+    JSON.parse(fs.readFileSync(path.join(defaultMetaPath(file), 'status.json'), 'utf8'));
+  for (const value of ['a', 'b', 'c']) {
+    db.exec(`INSERT INTO t VALUES ('${value}')`);
+    await replicator.database(file).durable({ min: 1 });
+    const said = await replicator.execute({ kind: 'status', path: file, write: true });
+    const { txid, destinations } = said;
+    expect(txid).toBeDefined();
+    expect(destinations[0]?.txid).toBe(txid);
+    expect(known()).toMatchObject({ txid, destinations: [{ txid, state: 'streaming' }] });
+  }
+});
+
 test('a snapshot is made on command', async () => {
   const database = newDatabase('app.db');
   const replicator = await newReplicator(database);

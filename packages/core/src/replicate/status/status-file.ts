@@ -16,8 +16,8 @@ import { clockShiftMs, type Moment } from './writer.ts';
 
 /** Minimum time between writes. */
 const WRITE_EVERY_MS = 1_000;
-/** Time limit of the last write, in case the disk hangs. */
-const LAST_WRITE_MS_MAX = 5_000;
+/** Time limit of a write that something waits for, in case the disk hangs. */
+const AWAITED_WRITE_MS_MAX = 5_000;
 
 /**
  * Short enough that the age of the file shows within `max-lag` that we are gone; not shorter, to
@@ -99,10 +99,15 @@ export class StatusFile {
     await this.#writing;
   }
 
-  /** Writes one last time, with a time limit. */
+  /** Like `write`, with a time limit. */
+  async writeInTime(): Promise<void> {
+    await within(AWAITED_WRITE_MS_MAX, this.write());
+  }
+
+  /** Writes one last time. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeat);
-    await within(LAST_WRITE_MS_MAX, this.write());
+    await this.writeInTime();
     clearTimeout(this.#timer);
   }
 
