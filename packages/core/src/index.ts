@@ -192,6 +192,18 @@ export type { Part } from './repair/parts.ts';
 export { sqliteVersion } from './database/sqlite/sqlite-version.ts';
 export { callControl, type ControlCall } from './control/client.ts';
 export { ControlServer, type ControlCommands } from './control/server.ts';
+export {
+  databaseCommands,
+  describeProcess,
+  type ProcessInfo,
+} from './library/database-commands.ts';
+export type {
+  InfoAnswer,
+  ReseedAnswer,
+  ReseedInput,
+  SyncAnswer,
+  SyncInput,
+} from './library/command-messages.ts';
 export { readFullySync, writeFullySync } from './file-io.ts';
 export { allLevelsPrefix, levelPrefix } from './store/layout.ts';
 export {

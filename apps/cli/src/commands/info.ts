@@ -1,10 +1,9 @@
 /** sluice info: describes the running replicators of the configured databases. */
 
-import { isError } from '@sluice/core';
+import { isError, type InfoAnswer } from '@sluice/core';
 import type { Arguments } from '../args.ts';
 import { askAll, findFollowed } from '../controlling/followed.ts';
 import { readTimeoutMs } from '../controlling/flags.ts';
-import type { InfoAnswer } from '../controlling/protocol.ts';
 import { describeError } from '../describe-error.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';

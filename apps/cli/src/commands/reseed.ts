@@ -3,12 +3,17 @@
  * replicator; without one, the next start does it.
  */
 
-import { completeOptions, isError, reseedAtStart } from '@sluice/core';
+import {
+  completeOptions,
+  isError,
+  reseedAtStart,
+  type ReseedAnswer,
+  type ReseedInput,
+} from '@sluice/core';
 import { usageError, type Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { askAll } from '../controlling/followed.ts';
-import type { ReseedAnswer, ReseedInput } from '../controlling/protocol.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { findDatabase } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';

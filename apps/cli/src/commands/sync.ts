@@ -1,9 +1,9 @@
 /** sluice sync: asks the running replicator to send everything committed, and waits if told so. */
 
+import type { SyncAnswer, SyncInput } from '@sluice/core';
 import type { Arguments } from '../args.ts';
 import { askAll, findAllFollowed } from '../controlling/followed.ts';
 import { readMin, readTimeoutMs } from '../controlling/flags.ts';
-import type { SyncAnswer, SyncInput } from '../controlling/protocol.ts';
 import { describeError } from '../describe-error.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { printJSON, type Shell } from '../shell.ts';

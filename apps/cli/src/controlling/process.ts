@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Writable } from 'node:stream';
-import { callControl, isError } from '@sluice/core';
+import { callControl, type InfoAnswer, isError } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { configPathOf } from '../config/load.ts';
@@ -12,7 +12,6 @@ import { interruptible } from '../interrupt.ts';
 import type { Shell } from '../shell.ts';
 import { askAll, findFollowed } from './followed.ts';
 import { isTrusted, processFolders, type ProcessKey } from './process-folder.ts';
-import type { InfoAnswer } from './protocol.ts';
 
 export interface ProcessCall {
   readonly command: string;

@@ -15,6 +15,7 @@
  */
 
 import {
+  databaseCommands,
   dropRepeats,
   replicate,
   traceSpans,
@@ -37,7 +38,6 @@ import { readVersion } from '../version.ts';
 import { growYoungGeneration } from '../young-generation.ts';
 import { handleEscapedErrors } from './escaped-errors.ts';
 import { announce } from './announce.ts';
-import { controlCommands } from './control-commands.ts';
 import { notifyServiceManager, type ServiceNotifier } from './notify.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import type { DaemonOptions } from './options.ts';
@@ -113,7 +113,7 @@ async function replicateUntilEnd(
         toReplicated(database, connections, damage, restoring.get(database.options.path)),
       ),
     expected: config.databases.length,
-    control: (self, path) => controlCommands(self, path, info),
+    control: (self, path) => databaseCommands(self, path, info),
     foreign: options.foreign,
     onHeld: options.held === 'refuse' ? crash.reject : undefined,
     logger: dropRepeats(logger),

@@ -4,6 +4,7 @@ import {
   refuseWarmCopy,
   type ControlCommands,
   type DatabaseReport,
+  type InfoAnswer,
   type Replicator,
 } from '@sluice/core';
 import { ReplicationError, type Logger } from '@sluice/core/backend';
@@ -27,7 +28,6 @@ import {
   type SnapshotAnswer,
   type StartAnswer,
 } from '../controlling/answers.ts';
-import type { InfoAnswer } from '../controlling/protocol.ts';
 import { resetDatabase } from '../controlling/reset-database.ts';
 import { databaseAt } from '../select.ts';
 import type { Background } from './background.ts';

@@ -1,6 +1,6 @@
 /** A replicator that runs: its databases, what runs beside it, and the commands and signals that change it. */
 
-import type { Replicator } from '@sluice/core';
+import { describeProcess, type ProcessInfo, type Replicator } from '@sluice/core';
 import { isError, messageOf, ReplicationError } from '@sluice/core/backend';
 import { readConfigFile } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
@@ -11,7 +11,6 @@ import type { Destinations } from '../destinations.ts';
 import type { DamageReport } from '../scrubbing/background.ts';
 import { announceDatabases } from './announce.ts';
 import { Background, isFile } from './background.ts';
-import { describeProcess, type ProcessInfo } from './control-commands.ts';
 import { DatabaseSet, type Member } from './database-set.ts';
 import { Directories } from './directories.ts';
 import { examineElsewhere } from './examine-elsewhere.ts';

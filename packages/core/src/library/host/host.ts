@@ -1,5 +1,6 @@
 /** Replicates the databases of an application, in a process of its own: starts, answers calls, and ends. */
 
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../clock.ts';
 import { isError } from '../../error.ts';
@@ -15,6 +16,7 @@ import { isMissing } from '../../restore/missing-database.ts';
 import { refuseWarmCopy } from '../../warm-copy/refuse-copy.ts';
 import type { Logger } from '../../store/backend.ts';
 import { changesBetween } from '../changes.ts';
+import { databaseCommands } from '../database-commands.ts';
 import {
   toHostFailure,
   type FromHost,
@@ -148,12 +150,14 @@ export class Host {
   }
 
   async #replicate(foreign: HostOptions['foreign']): Promise<Replicator> {
+    const info = { version: await readVersion(), startedAt: new Date() };
     const options: ReplicateOptions = {
       databases: this.#loaded.map((loaded) => ({
         options: loaded.database.options,
         targets: toTargets(loaded),
         ready: loaded.restored?.promise,
       })),
+      control: (self, path) => databaseCommands(self, path, info),
       foreign,
       logger: this.#logger,
       onCrash: this.#crash,
@@ -257,6 +261,12 @@ export class Host {
     const ignore = (): void => undefined;
     return { debug: ignore, info: ignore, warn: notice('warning'), error: notice('error') };
   }
+}
+
+/** Of this package. */
+async function readVersion(): Promise<string> {
+  const manifest = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function toTargets({ destinations, connections }: Loaded): readonly ReplicaTarget[] {

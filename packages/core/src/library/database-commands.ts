@@ -1,7 +1,9 @@
 /** The commands that a running replicator accepts through the control socket of each database. */
 
-import type { ControlCommands, DatabaseStatus, Replicator } from '@sluice/core';
-import { ReplicationError } from '@sluice/core/backend';
+import type { ControlCommands } from '../control/server.ts';
+import { ReplicationError } from '../error.ts';
+import type { Replicator } from '../replicate/replicate.ts';
+import type { DatabaseStatus } from '../replicate/status/status.ts';
 import {
   type InfoAnswer,
   parseReseedInput,
@@ -9,18 +11,19 @@ import {
   type ReseedAnswer,
   type SyncAnswer,
   type SyncInput,
-} from '../controlling/protocol.ts';
+} from './command-messages.ts';
 
-/** What `info` says about this process. */
+/** What the command `info` says about this process. */
 export interface ProcessInfo {
+  /** Of the program that replicates. */
   readonly version: string;
   readonly startedAt: Date;
   /** The folder of the control socket of the process, once it has one. */
-  readonly control: () => string | undefined;
+  readonly control?: () => string | undefined;
 }
 
-/** The table of commands for the database at `path`. */
-export function controlCommands(
+/** The table of commands for the database at `path`: `sync`, `reseed`, `info` and `status`. */
+export function databaseCommands(
   replicator: Replicator,
   path: string,
   info: ProcessInfo,
@@ -87,7 +90,7 @@ export function describeProcess(
     pid: process.pid,
     started_at: startedAt.toISOString(),
     uptime_seconds: Math.round(process.uptime()),
-    control: control(),
+    control: control?.(),
     database_count: databases.length,
     databases: databases.map(({ path, state, txid, healthy }) => ({ path, state, txid, healthy })),
   };

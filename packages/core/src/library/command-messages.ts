@@ -1,14 +1,15 @@
-/** Input and answers of the commands that a running replicator accepts (docs/commands.md). Pure. */
+/** Input and answers of the commands that a running replicator accepts on the control socket of a database. Pure. */
 
-import { ReplicationError } from '@sluice/core/backend';
+import { ReplicationError } from '../error.ts';
 
-/** Input of `sync`. */
+/** Input of the command `sync`. */
 export interface SyncInput {
   /** How many destinations to wait for; undefined: for none, only until it is staged. */
   readonly min?: number | 'all' | undefined;
   readonly timeout_ms: number;
 }
 
+/** Answer of the command `sync`. */
 export interface SyncAnswer {
   readonly path: string;
   /** `synced_local`: staged, and sent as soon as possible. */
@@ -19,16 +20,18 @@ export interface SyncAnswer {
   readonly destinations: readonly string[];
 }
 
-/** Input of `reseed`. */
+/** Input of the command `reseed`. */
 export interface ReseedInput {
   /** Name of the destination. */
   readonly destination: string;
 }
 
+/** Answer of the command `reseed`. */
 export interface ReseedAnswer {
   readonly reseed: 'accepted' | 'not needed';
 }
 
+/** Answer of the command `info`: the process and its databases. */
 export interface InfoAnswer {
   readonly version: string;
   readonly pid: number;
