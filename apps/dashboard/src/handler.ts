@@ -12,6 +12,7 @@
  *  GET  /api/costs?db=        forecast of a month
  *  POST /api/restore          with the token: restores to a path; answers with lines of JSON
  *  POST /api/download         with the token: a form; answers with the restored database
+ *  POST /api/command          with the token: {"command":"sync","input":{…}}; answers with lines of JSON
  */
 
 import path from 'node:path';
@@ -20,12 +21,13 @@ import { Access } from './access.ts';
 import { Assets } from './assets.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { Feed } from './feed.ts';
+import { answerInLines } from './lines.ts';
 import { json, methodNotAllowed, page, secure, text, toStatusCode } from './responses.ts';
 import type { DashboardSource, PlanTarget, RestoreOrder } from './source.ts';
 
 /** Settings of a mounted page. */
 export interface DashboardOptions {
-  /** Allows restores and downloads. Without it, the page can only be read. */
+  /** Allows restores, downloads and commands. Without it, the page can only be read. */
   readonly token?: string | undefined;
   /** Where the page is mounted, such as `/sluice`. Default: the root. */
   readonly basePath?: string | undefined;
@@ -101,6 +103,7 @@ class Dashboard {
       ],
       ['POST /api/restore', async (request) => await this.#restore(request)],
       ['POST /api/download', async (request) => await this.#download(request)],
+      ['POST /api/command', async (request) => await this.#command(request)],
     ]);
   }
 
@@ -140,8 +143,7 @@ class Dashboard {
     try {
       return await route(request, url);
     } catch (error) {
-      const code = codeOf(error);
-      return json({ error: { code, message: messageOf(error) } }, toStatusCode(error));
+      return json(toErrorLine(error), toStatusCode(error));
     }
   }
 
@@ -219,14 +221,8 @@ class Dashboard {
     if (!path.isAbsolute(output)) throw new BadRequest('output must be an absolute path');
     const target = toTarget((name) => form.get(name));
     this.#beginRestore();
-    const stop = new AbortController();
-    const encoder = new TextEncoder();
-    const lines = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        const write = (value: object): void => {
-          if (!stop.signal.aborted)
-            controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
-        };
+    return await answerInLines(
+      async (write, signal) => {
         let toldMs = 0;
         const onProgress = (doneBytes: number, totalBytes: number): void => {
           const nowMs = performance.now();
@@ -234,15 +230,11 @@ class Dashboard {
           toldMs = nowMs;
           write({ doneBytes, totalBytes });
         };
-        const order = { database, target, output, onProgress };
-        void this.#runRestore(order, stop.signal).then((line) => {
-          write(line);
-          if (!stop.signal.aborted) controller.close();
-        });
+        const line = await this.#runRestore({ database, target, output, onProgress }, signal);
+        return { line, statusCode: 200 }; // the page reads the last line
       },
-      cancel: () => stop.abort(new Error('the browser has closed the connection')),
-    });
-    return secure(new Response(lines, { headers: { 'content-type': 'application/x-ndjson' } }));
+      { begin: 'at once', signal: request.signal },
+    );
   }
 
   /** The last line of the answer. Never rejects. */
@@ -253,10 +245,29 @@ class Dashboard {
         ? { error: { message: 'restores are not supported here' } }
         : { restored };
     } catch (error) {
-      return { error: { code: codeOf(error), message: messageOf(error) } };
+      return toErrorLine(error);
     } finally {
       this.#isRestoring = false;
     }
+  }
+
+  async #command(request: Request): Promise<Response> {
+    const { command, input } = toCommand(await readBody(request, 'application/json'));
+    return await answerInLines(
+      async (write, signal) => {
+        const onProgress = (progress: unknown): void => write({ progress });
+        try {
+          if (this.#source.command === undefined) {
+            throw new NotFound('commands are not supported here');
+          }
+          const answer = await this.#source.command({ command, input, onProgress }, signal);
+          return { line: { answer }, statusCode: 200 };
+        } catch (error) {
+          return { line: toErrorLine(error), statusCode: toStatusCode(error) };
+        }
+      },
+      { begin: 'with a line', signal: request.signal },
+    );
   }
 
   async #download(request: Request): Promise<Response> {
@@ -327,16 +338,38 @@ function toTarget(get: (name: string) => string | null): PlanTarget {
   return { kind: 'timestamp', at: new Date(at).toISOString() };
 }
 
+function toErrorLine(error: unknown): object {
+  return { error: { code: codeOf(error), message: messageOf(error) } };
+}
+
 async function readForm(request: Request): Promise<URLSearchParams> {
-  const type = request.headers.get('content-type') ?? '';
-  if (!type.startsWith('application/x-www-form-urlencoded')) {
-    throw new BadRequest('send a form: application/x-www-form-urlencoded');
+  return new URLSearchParams(await readBody(request, 'application/x-www-form-urlencoded'));
+}
+
+function toCommand(body: string): { readonly command: string; readonly input: unknown } {
+  const value = parseJSON(body) as { readonly command?: unknown; readonly input?: unknown } | null;
+  if (typeof value?.command === 'string') return { command: value.command, input: value.input };
+  throw new BadRequest('send {"command":"NAME","input":{…}}');
+}
+
+/** null if it is not JSON. */
+function parseJSON(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+async function readBody(request: Request, type: string): Promise<string> {
+  if (!(request.headers.get('content-type') ?? '').startsWith(type)) {
+    throw new BadRequest(`send ${type}`);
   }
   let body = '';
   const decoder = new TextDecoder();
   for await (const chunk of request.body ?? []) {
     body += decoder.decode(chunk as Uint8Array, { stream: true });
-    if (body.length > BODY_BYTES_MAX) throw new BadRequest('the form is too large');
+    if (body.length > BODY_BYTES_MAX) throw new BadRequest('the body is too large');
   }
-  return new URLSearchParams(body);
+  return body;
 }

@@ -9,6 +9,7 @@ export type {
   DestinationHistory,
   DestinationSamples,
   Download,
+  CommandOrder,
   DownloadOrder,
   DrillResultView,
   DrillSummary,

@@ -1,5 +1,6 @@
 /** Responses with the security headers that every answer of the page has. */
 
+import type { ErrorCode } from '@sluice/core';
 import type { Asset } from './assets.ts';
 import { codeOf } from './errors.ts';
 
@@ -64,9 +65,15 @@ export function page({ type, plain, gzip, tag, caching }: Asset, request: Reques
   return secure(response);
 }
 
+const STATUS_CODES: Partial<Record<ErrorCode, number>> = {
+  CONFIG_INVALID: 400,
+  DATABASE_BUSY: 503,
+  NOT_DURABLE: 504,
+};
+
 /** 4xx for a wrong request, 502 for what a destination answered. */
 export function toStatusCode(error: unknown): number {
   if (error instanceof Error && 'statusCode' in error) return error.statusCode as number;
-  if (codeOf(error) === 'CONFIG_INVALID') return 400;
-  return codeOf(error) !== undefined ? 502 : 500;
+  const code = codeOf(error);
+  return code === undefined ? 500 : (STATUS_CODES[code] ?? 502);
 }

@@ -25,6 +25,16 @@ export interface DashboardSource {
   restore?(order: RestoreOrder, signal: AbortSignal): Promise<RestoreResult>;
   /** Restores to a temporary file and returns it. Only called with the token. */
   download?(order: DownloadOrder, signal: AbortSignal): Promise<Download>;
+  /** Runs a command of the replicator and returns its answer, as JSON. Only called with the token. */
+  command?(order: CommandOrder, signal: AbortSignal): Promise<unknown>;
+}
+
+/** A command, such as `sync`. */
+export interface CommandOrder {
+  readonly command: string;
+  /** JSON. */
+  readonly input: unknown;
+  readonly onProgress: (progress: unknown) => void;
 }
 
 /** The last drill of a destination. */

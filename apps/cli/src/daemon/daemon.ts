@@ -123,8 +123,9 @@ async function replicateUntilEnd(
     },
     onCrash: crash.reject,
   });
-  running = new Running({ ...options, replicator, connections, damage, info, restore });
-  const { databases } = running;
+  const own = new Running({ ...options, replicator, connections, damage, info, restore });
+  running = own;
+  const { databases } = own;
   let notifier: ServiceNotifier | undefined;
   let http: HTTPServer | undefined;
   let child: RunningChild | undefined;
@@ -143,6 +144,7 @@ async function replicateUntilEnd(
         databases: () => databases.replicated,
         configFile: options.configFile,
         secrets: shell.secrets,
+        command: mode === 'once' ? undefined : (order, signal) => own.command(order, signal),
       });
     }
     if (mode !== 'once') await running.listen(stop);

@@ -1,6 +1,11 @@
 /** A replicator that runs: its databases, what runs beside it, and the commands and signals that change it. */
 
-import { describeProcess, type ProcessInfo, type Replicator } from '@sluice/core';
+import {
+  describeProcess,
+  type ControlCommands,
+  type ProcessInfo,
+  type Replicator,
+} from '@sluice/core';
 import { isError, messageOf, ReplicationError } from '@sluice/core/backend';
 import { readConfigFile } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
@@ -16,6 +21,7 @@ import { Directories } from './directories.ts';
 import { examineElsewhere } from './examine-elsewhere.ts';
 import { processCommands } from './process-commands.ts';
 import type { DaemonOptions } from './options.ts';
+import { runRequested, type RequestedCommand } from './requested-command.ts';
 import { openProcessSocket, type ProcessSocket } from './process-socket.ts';
 import { Reloads } from './reload.ts';
 import type { Stop } from './stop.ts';
@@ -42,6 +48,7 @@ export class Running {
   readonly #options: RunningOptions;
   readonly #reloads: Reloads;
   #socket: ProcessSocket | undefined;
+  #commands: ControlCommands | undefined;
   #reloading: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -116,6 +123,7 @@ export class Running {
       readURLs: async (path, urls) => this.#readURLs(path, urls),
       logger,
     });
+    this.#commands = commands;
     const { databases } = this.#options.config;
     this.directories.start(databases.filter(({ directory }) => directory !== undefined));
     const folders = processFolders(this.#key, shell.environment);
@@ -132,8 +140,19 @@ export class Running {
   }
 
   async #close(): Promise<void> {
+    this.#commands = undefined;
     await Promise.all([this.databases.close(), this.directories.close(), this.#reloading]);
     await Promise.all([this.#socket?.close(), this.background.close()]);
+  }
+
+  /** Runs a command that came over HTTP. DATABASE_BUSY while the process starts and ends. */
+  async command(requested: RequestedCommand, signal: AbortSignal): Promise<unknown> {
+    const commands = this.#commands;
+    if (commands === undefined) {
+      const why = `run ${requested.command}: the replicator starts, or ends; try again`;
+      throw new ReplicationError('DATABASE_BUSY', why);
+    }
+    return await runRequested({ ...this.#options, commands }, requested, signal);
   }
 
   get #key(): ProcessKey {

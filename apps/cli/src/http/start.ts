@@ -2,6 +2,7 @@
 
 import type { DatabaseStatus } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
+import type { DashboardSource } from '@sluice/dashboard';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { pricesOf } from '../costing/prices.ts';
 import type { Destinations } from '../destinations.ts';
@@ -30,6 +31,8 @@ export interface HTTPInput {
   readonly configFile: ConfigFile | undefined;
   /** Nothing that is served contains them. */
   readonly secrets: Secrets;
+  /** undefined: commands are not accepted. */
+  readonly command?: DashboardSource['command'] | undefined;
 }
 
 export async function startHTTP(input: HTTPInput): Promise<HTTPServer> {

@@ -5,6 +5,7 @@ import { completeOptions, type DatabaseStatus } from '@sluice/core';
 import { isError, messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { createDashboard, type DashboardHandler, type DashboardSource } from '@sluice/dashboard';
 import type {
+  CommandOrder,
   CostView,
   DatabaseSettings,
   DestinationHistory,
@@ -39,6 +40,8 @@ export interface PageOptions {
   /** Nothing that the page shows contains them. */
   readonly secrets: Secrets;
   readonly logger: Logger;
+  /** undefined: commands are not accepted. */
+  readonly command?: DashboardSource['command'] | undefined;
 }
 
 export interface Page {
@@ -167,6 +170,20 @@ class ReplicatorSource implements DashboardSource {
     const database = this.#find(order.database);
     return await this.#withCleanErrors(
       async () => await downloadOf(database, order.target, this.#context(signal)),
+    );
+  }
+
+  async command(order: CommandOrder, signal: AbortSignal): Promise<unknown> {
+    const { command } = this.#options;
+    if (command === undefined) {
+      throw new ReplicationError(
+        'CONFIG_INVALID',
+        'this process ends by itself, and takes no commands',
+      );
+    }
+    const onProgress = (progress: unknown): void => order.onProgress(this.#cleaned(progress));
+    return await this.#withCleanErrors(async () =>
+      this.#cleaned(await command({ ...order, onProgress }, this.#until(signal))),
     );
   }
 

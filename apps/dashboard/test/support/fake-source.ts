@@ -144,6 +144,7 @@ export class FakeSource implements DashboardSource {
   failure: Error | undefined;
   /** Never resolves while set. */
   isHanging = false;
+  command?: NonNullable<DashboardSource['command']>;
   readonly restored: RestoreOrder[] = [];
   readonly planned: PlanTarget[] = [];
   readonly endMs: number = Date.now() - 4_000;

@@ -31,7 +31,7 @@ export function pageSection() {
         defaultText: 'true; false if addr is reachable from other machines and there is no token',
       }).optional(),
       token: secret(
-        'allows restores and downloads on the page; if addr is reachable from other machines, nothing can be read without it',
+        'allows restores, downloads and commands over HTTP; if addr is reachable from other machines, nothing can be read without it',
         { example: '5d41402abc4b2a76b9719d911017c592', check: problemWithToken },
       ).optional(),
       'token-file': filePath('a file with the token', {
