@@ -115,7 +115,9 @@ export class DrillRunner {
     const { database, destination } = wanted;
     const { name, target } = destination;
     try {
-      await recordDrill(metaPathOf(database), { name, target, startedBy }, report);
+      const configured = database.drills[name]?.assertions ?? [];
+      const drill = { name, target, startedBy, configured };
+      await recordDrill(metaPathOf(database), drill, report);
     } catch (error) {
       this.#loggerOf(wanted).warn(
         `the result of the drill of ${name} is not kept for "sluice status": ${messageOf(error)}`,
