@@ -3,6 +3,7 @@
 import { callControl, completeOptions, type ControlCall } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
+import { failedDirectories } from '../config/directory.ts';
 import { hasConfig, loadConfig } from '../config/load.ts';
 import { toDatabasePath } from '../config/schema.ts';
 import { interruptible } from '../interrupt.ts';
@@ -27,7 +28,7 @@ export async function findFollowed(
   return databases;
 }
 
-/** The same, with an error for each directory that cannot be searched: it may have more of them. */
+/** The same, with an error for each directory that cannot be searched, or has databases and replicates none. */
 export async function findAllFollowed(
   args: Arguments,
   shell: Shell,
@@ -39,9 +40,9 @@ export async function findAllFollowed(
   const config = await loadConfig(args, shell);
   const isOne = argument !== undefined;
   const databases = isOne ? [findDatabase(config, argument, args)] : config.databases;
-  const { unreadable = [], unread = [] } = config;
+  const { unread = [] } = config;
   const problems = [
-    ...unreadable.map(({ dir, why }) => `search ${dir} for databases: ${why}`),
+    ...failedDirectories(config).map(({ dir, why }) => `search ${dir} for databases: ${why}`),
     ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}`),
   ];
   const next = 'check the path, and run this as the user of the replicator';
