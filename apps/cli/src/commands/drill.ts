@@ -16,7 +16,7 @@ import {
   exitCodeOfDrills,
   type Drilled,
 } from '../drilling/describe.ts';
-import { drillOne, metaPathOf, type DrillRequest } from '../drilling/drill-one.ts';
+import { drillOne, metaPathOf, toRecorded, type DrillRequest } from '../drilling/drill-one.ts';
 import { readDrillFlags, type DrillFlags } from '../drilling/flags.ts';
 import { Scratch } from '../drilling/scratch.ts';
 import { interruptible } from '../interrupt.ts';
@@ -99,11 +99,12 @@ async function selectAll(args: Arguments, shell: Shell): Promise<Selection[]> {
 }
 
 async function drillAndKeep(
-  { shell, flags, scratch, connections, logger }: Job,
+  job: Job,
   database: DatabaseConfig | undefined,
   destination: DestinationConfig,
   signal: AbortSignal,
 ): Promise<Drilled> {
+  const { shell, flags, scratch, connections, logger } = job;
   const { name, type, target } = destination;
   const bar = new ProgressBar(`drilling ${name}`, shell.stderr);
   const onProgress: DrillRequest['onProgress'] = ({ doneBytes, totalBytes }) => {
@@ -114,7 +115,7 @@ async function drillAndKeep(
     .use(async (folder) => drillOne({ ...common, examinationMsMax: 'none', folder }))
     .finally(() => bar.end());
   refuseMistakes(report);
-  if (database !== undefined) await keep(database, destination, report, logger);
+  if (database !== undefined) await keep(job, database, destination, report);
   return { database: database?.options.path, name, type, target, report };
 }
 
@@ -131,15 +132,14 @@ function refuseMistakes({ assertions, problems }: Drilled['report']): void {
 
 /** The result was printed, so a failure here is only a warning. */
 async function keep(
+  { flags, logger }: Job,
   database: DatabaseConfig,
-  { name, target }: DestinationConfig,
+  destination: DestinationConfig,
   report: Drilled['report'],
-  logger: Logger,
 ): Promise<void> {
   const folder = metaPathOf(database);
-  const configured = database.drills[name]?.assertions ?? [];
   try {
-    const drill = { name, target, startedBy: 'command', configured } as const;
+    const drill = toRecorded(database, destination, 'command', flags.integrityCheck);
     const kept = await recordDrill(folder, drill, report);
     if (kept === 'recorded') return;
     logger.warn(`the result is not kept for "sluice status": there is no staging folder ${folder}`);

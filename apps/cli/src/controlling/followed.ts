@@ -3,7 +3,6 @@
 import { callControl, completeOptions, type ControlCall } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
-import { failedDirectories } from '../config/directory.ts';
 import { hasConfig, loadConfig } from '../config/load.ts';
 import { toDatabasePath } from '../config/schema.ts';
 import { interruptible } from '../interrupt.ts';
@@ -40,14 +39,15 @@ export async function findAllFollowed(
   const config = await loadConfig(args, shell);
   const isOne = argument !== undefined;
   const databases = isOne ? [findDatabase(config, argument, args)] : config.databases;
-  const { unread = [] } = config;
-  const problems = [
-    ...failedDirectories(config).map(({ dir, why }) => `search ${dir} for databases: ${why}`),
-    ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}`),
-  ];
+  const { unreadable = [], unmatched = [], unread = [] } = config;
   const next = 'check the path, and run this as the user of the replicator';
+  const problems = [
+    ...unreadable.map(({ dir, why }) => `search ${dir} for databases: ${why}; ${next}`),
+    ...unmatched.map(({ dir, why }) => `search ${dir} for databases: ${why}`),
+    ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}; ${next}`),
+  ];
   const errors = (isOne ? [] : problems).map(
-    (each) => new ReplicationError('DATABASE_DENIED', `${each}; ${next}`),
+    (each) => new ReplicationError('DATABASE_DENIED', each),
   );
   return { databases: databases.map(({ options }) => completeOptions(options)), errors };
 }

@@ -49,8 +49,7 @@ export class Outside {
 
   /** The directory was searched. Its pattern means no file, although there are databases. */
   unmatched({ dir, template }: DirectoryConfig, why: string): void {
-    const message = `nothing of the directory ${dir} is replicated: ${why}`;
-    this.#fail(dir, template, new ReplicationError('CONFIG_INVALID', message));
+    this.#fail(dir, template, new ReplicationError('CONFIG_INVALID', why));
   }
 
   /** The directory was searched. These files in it could not be read. */

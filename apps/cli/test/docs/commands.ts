@@ -102,8 +102,8 @@ is a failure of that assertion. But an assertion of the command that SQLite does
 mistake of the command: it ends with exit code 2, and nothing is recorded. So does one with a syntax error, before anything is restored.
 
 The result is kept for \`status\` and \`/status\`, without assertions that the configuration (\`drill.assert\`) does not have: what you ask once must not make a
-destination unhealthy until somebody asks it again. A drill by hand clears an earlier failure if it restores the newest state and makes the
-assertions that failed.
+destination unhealthy until somebody asks it again. A drill by hand clears an earlier failure if it restores the newest state, with the
+assertions that failed and with no weaker check than the configured one.
 
 If the live database is exactly in the restored state, all its pages are compared. That is certain if the position that the replicator
 recorded is the end of the log, or if the file is untouched since the replicator ended. If the database has moved on since, its pages as

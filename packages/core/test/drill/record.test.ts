@@ -223,13 +223,14 @@ test('a configured assertion counts, whoever started the drill', async () => {
   expect(await failureIn(folder)).toMatchObject({ assertions: CONFIGURED, startedBy: 'command' });
 });
 
-test('a drill by hand clears a failed assertion only if it makes it, and restores the newest state', async () => {
+test('a drill by hand clears a failed assertion only if it checks as much, and restores the newest state', async () => {
   const folder = temporaryFolder();
   await recordDrill(folder, SCHEDULED, asserted(CONFIGURED[0] ?? ''));
   const holds = { ...REPORT, assertions: [{ sql: CONFIGURED[0] ?? '', failure: undefined }] };
   await recordDrill(folder, BY_HAND, REPORT);
   await recordDrill(folder, BY_HAND, asserted('SELECT 0'));
   await recordDrill(folder, BY_HAND, { ...holds, txid: '0000000000000001' });
+  await recordDrill(folder, { ...BY_HAND, check: 'weaker' }, holds);
   expect(await failureIn(folder)).toMatchObject({ assertions: CONFIGURED });
   // Another failure by hand does not hide it.
   await recordDrill(folder, BY_HAND, { ...REPORT, result: 'failed', problems: [{ message: 'm' }] });
