@@ -207,6 +207,7 @@ test('a failed drill is part of the rows, and a forecast has requests', async ()
     result: 'failed',
     kind: 'full',
     problems: [{ message: 'page 4' }],
+    assertions: [],
   };
   const metaPath = path.join(path.dirname(database), ".it's.db-sluice");
   const near = { name: 'near', target, startedBy: 'command' } as const;

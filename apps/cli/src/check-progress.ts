@@ -4,41 +4,32 @@
 
 import type { CheckProgress } from '@sluice/core';
 import { formatBytes } from '@sluice/core/config';
-
-/** Shorter steps need no line. */
-const DRAW_AFTER_MS = 2_000;
-const REDRAW_MS = 250;
-const CLEAR_TO_END = '\u001b[K';
-
-type Terminal = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
+import { LateLine, REDRAW_MS, type Terminal } from './late-line.ts';
 
 /** `using` removes the line. */
 export class ProgressLine implements Disposable {
   readonly #head: string;
-  readonly #stream: Terminal;
-  readonly #now: () => number;
+  readonly #line: LateLine;
   readonly #timer: NodeJS.Timeout | undefined;
   #progress: CheckProgress | undefined;
-  #beganAt = 0;
-  #isDrawn = false;
 
-  constructor(head: string, stream: Terminal, now: () => number = () => performance.now()) {
+  constructor(head: string, stream: Terminal, now?: () => number) {
     this.#head = head;
-    this.#stream = stream;
-    this.#now = now;
+    this.#line = new LateLine(stream, now);
     // Drawn by a timer, because a slow step may wait for a response without any progress.
-    if (stream.isTTY === true) this.#timer = setInterval(() => this.#draw(), REDRAW_MS).unref();
+    if (this.#line.isOnTerminal) {
+      this.#timer = setInterval(() => this.#draw(), REDRAW_MS).unref();
+    }
   }
 
   update(progress: CheckProgress): void {
-    if (this.#progress?.feature !== progress.feature) this.#beganAt = this.#now();
+    if (this.#progress?.feature !== progress.feature) this.#line.restart();
     this.#progress = progress;
   }
 
   /** Removes the line; the next slow feature shows it again. */
   clear(): void {
-    if (this.#isDrawn) this.#stream.write(`\r${CLEAR_TO_END}`);
-    this.#isDrawn = false;
+    this.#line.clear();
     this.#progress = undefined;
   }
 
@@ -50,11 +41,8 @@ export class ProgressLine implements Disposable {
   #draw(): void {
     if (this.#progress === undefined) return;
     const { feature, doneBytes, totalBytes } = this.#progress;
-    const elapsedMs = this.#now() - this.#beganAt;
-    if (elapsedMs < DRAW_AFTER_MS) return;
     const moved = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}, `;
-    const text = `${feature}: ${totalBytes > 0 ? moved : ''}${Math.floor(elapsedMs / 1_000)} s`;
-    this.#stream.write(`\r${this.#head} ${text}${CLEAR_TO_END}`);
-    this.#isDrawn = true;
+    const seconds = Math.floor(this.#line.elapsedMs / 1_000);
+    this.#line.draw(`${this.#head} ${feature}: ${totalBytes > 0 ? moved : ''}${seconds} s`);
   }
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { sameConfig } from '@sluice/core/config';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
+import { databaseIn } from './config/directory.ts';
 import { destinationFromURL } from './config/replica.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config, DestinationConfig } from './config/model.ts';
@@ -48,8 +49,14 @@ async function targetOfURL(url: string, args: Arguments, shell: Shell): Promise<
   return { destination: await destinationFromURL(url, path.resolve(), shell.secrets), others: 0 };
 }
 
-function destinationsOf({ databases }: Config): DestinationConfig[] {
-  return databases.flatMap(({ destinations }) => destinations);
+/** A database that does not exist stands for those of an empty directory: its destinations are tested, too. */
+const STANDIN = 'example.db';
+
+function destinationsOf({ databases, directories }: Config): DestinationConfig[] {
+  const known = new Set(databases.map(({ directory }) => directory));
+  const empty = directories.filter(({ dir }) => !known.has(dir));
+  const all = [...databases, ...empty.map((each) => databaseIn(each, STANDIN))];
+  return all.flatMap(({ destinations }) => destinations);
 }
 
 /** Merges replicas in the same folder with the same credentials: one check is enough for them. */

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { nearest } from '@sluice/core/config';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
 import { findInDirectories } from './config/directory.ts';
@@ -63,6 +64,18 @@ export function databaseAt(config: Config, wanted: string): DatabaseConfig | und
   return found ?? findInDirectories(config.directories, wanted);
 }
 
+/** The path that was probably meant: a similar name in the same folder, otherwise the same name in another one. */
+export function nearestPath(wanted: string, known: readonly string[]): string | undefined {
+  const [folder, name] = [path.dirname(wanted), path.basename(wanted)];
+  const beside = known.filter((each) => path.dirname(each) === folder);
+  const similar = nearest(
+    name,
+    beside.map((each) => path.basename(each)),
+  );
+  if (similar !== undefined) return path.join(folder, similar);
+  return known.find((each) => path.basename(each) === name);
+}
+
 /** CONFIG_INVALID if the configuration has no such database. */
 export function findDatabase(config: Config, argument: string, args: Arguments): DatabaseConfig {
   const wanted = toDatabasePath(argument);
@@ -73,15 +86,15 @@ export function findDatabase(config: Config, argument: string, args: Arguments):
   const known = paths.slice(0, NAMED_MAX).join(', ') + more;
   throw usageError(
     args.command,
-    `${wanted} is not in ${config.source}, which has ${known}; ${hintFor(argument, wanted)}`,
+    `${wanted} is not in ${config.source}, which has ${known}; ${hintFor(argument, wanted, paths)}`,
   );
 }
 
-function hintFor(argument: string, wanted: string): string {
+function hintFor(argument: string, wanted: string, known: readonly string[]): string {
   if (isLikeURL(argument)) return 'a URL has two slashes, as in s3://bucket/path';
-  return isFolder(wanted)
-    ? `for the backup in this folder, write file://${wanted}`
-    : 'name one of them, or add it to the file';
+  if (isFolder(wanted)) return `for the backup in this folder, write file://${wanted}`;
+  const meant = nearestPath(wanted, known);
+  return meant === undefined ? 'name one of them, or add it to the file' : `did you mean ${meant}?`;
 }
 
 function isFolder(name: string): boolean {

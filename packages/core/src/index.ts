@@ -109,7 +109,9 @@ export {
   type DrillRecord,
   type EarlierDrill,
   type DrillStart,
+  type RecordedDrill,
 } from './drill/record.ts';
+export { findSyntaxError } from './drill/mistakes.ts';
 export type { Comparison, DrillProblem, DrillResult } from './drill/verdict.ts';
 export type { RestoreTarget } from './restore/plan/listing.ts';
 export type { DatedState, Moment } from './restore/plan/moment.ts';

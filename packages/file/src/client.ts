@@ -1,6 +1,7 @@
 /** Replicas in local folders, including mounted disks. Keys are paths. */
 
 import { readdir, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import type {
   CallOptions,
@@ -74,12 +75,12 @@ class FileClient implements ReplicaClient {
   }
 
   list(prefix: string, { startAfter, ...options }: ListOptions = {}): AsyncIterable<ObjectInfo> {
-    const what = `list ${prefix}* at ${this.name}`;
+    const what = `list ${this.name}${prefix}*`;
     return this.#guard.list({ ...options, what }, { prefix, startAfter });
   }
 
   async get(key: string, { range, version, ...options }: GetOptions = {}): Promise<OpenedObject> {
-    const what = `open ${key} at ${this.name}`;
+    const what = `open ${this.name}${key}`;
     return await this.#guard.get({ ...options, what }, key, { range, version });
   }
 
@@ -88,7 +89,7 @@ class FileClient implements ReplicaClient {
     body: ObjectBody,
     { condition, ...options }: PutOptions = {},
   ): Promise<ObjectInfo> {
-    const what = `write ${key} to ${this.name}`;
+    const what = `write ${this.name}${key}`;
     if (typeof condition === 'object') throw noVersions(what);
     return await this.#guard.put({ ...options, what }, key, body, condition);
   }
@@ -97,13 +98,15 @@ class FileClient implements ReplicaClient {
     keys: readonly string[],
     { version, ...options }: DeleteOptions = {},
   ): Promise<void> {
-    const what = `delete ${keys.length === 1 ? keys[0] : `${keys.length} files`} at ${this.name}`;
+    const [first = ''] = keys;
+    const all = `${keys.length} files at ${this.name}${dirname(first)}`;
+    const what = `delete ${keys.length === 1 ? `${this.name}${first}` : all}`;
     if (version !== undefined) throw noVersions(what);
     await this.#guard.delete({ ...options, what }, keys);
   }
 
   async openLocal(key: string, options: CallOptions = {}): Promise<LocalFile> {
-    const what = `open ${key} at ${this.name}`;
+    const what = `open ${this.name}${key}`;
     return await this.#guard.run({ ...options, what }, async () => {
       const local = await openLocal(key);
       try {

@@ -5,8 +5,15 @@ import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backen
 /** Converts an error of `node:fs`. `what` is the operation: "write … to file:///b". */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
   const { code, hint } = classify(systemCode(error));
-  const message = `${what}: ${messageOf(error)}${hint === undefined ? '' : `; ${hint}`}`;
+  const message = `${what}: ${withoutPath(messageOf(error), what)}${hint === undefined ? '' : `; ${hint}`}`;
   return new ReplicationError(code, message, { cause: error });
+}
+
+/** Node quotes the path at the end: "…, open '/b/x'". It is left out if `what` names it, or the file that it becomes. */
+function withoutPath(message: string, what: string): string {
+  const [quoted = '', path = ''] = / '([^']*)'$/.exec(message) ?? [];
+  const file = path.replace(/\.[^./]+\.sluice-tmp$/, '');
+  return file !== '' && what.includes(file) ? message.slice(0, -quoted.length) : message;
 }
 
 /** "ENOENT" and the like; undefined if it is not a system error. */

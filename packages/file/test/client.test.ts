@@ -226,3 +226,29 @@ describe('a file opened with openLocal', () => {
     await expect(open(ref(0, 1), { signal })).rejects.toThrow('enough');
   });
 });
+
+test('a message names the file, and names it once', async () => {
+  const { root, connect } = await openFolder();
+  await mkdir(root, { recursive: true });
+  await writeFile(join(root, 'ltx'), 'a file where a folder should be');
+  const client = await connect();
+  const keys = [join(root, 'ltx', 'a'), join(root, 'ltx', 'b')] as const;
+  const messageOf = async (call: Promise<unknown>): Promise<string> =>
+    await call.then(
+      () => 'it succeeded',
+      (error: unknown) => (error as Error).message,
+    );
+  const messages = [
+    await messageOf(client.get(keys[0], { root })),
+    await messageOf(client.put(keys[0], body, { root })),
+    await messageOf(client.delete([keys[0]], { root })),
+    await messageOf(client.delete(keys, { root })),
+  ];
+  expect(messages.map((each) => each.slice(0, each.indexOf(': ')))).toEqual([
+    `open file://${keys[0]}`,
+    `write file://${keys[0]}`,
+    `delete file://${keys[0]}`,
+    `delete 2 files at file://${root}/ltx`,
+  ]);
+  for (const each of messages.slice(0, 2)) expect(each.split(root)).toHaveLength(2);
+});

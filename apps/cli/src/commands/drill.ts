@@ -3,8 +3,8 @@
  * result, and prints it at once.
  */
 
-import { recordDrill } from '@sluice/core';
-import { messageOf, type Logger } from '@sluice/core/backend';
+import { findSyntaxError, recordDrill } from '@sluice/core';
+import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
 import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
@@ -16,7 +16,7 @@ import {
   exitCodeOfDrills,
   type Drilled,
 } from '../drilling/describe.ts';
-import { drillOne, metaPathOf, type DrillRequest } from '../drilling/drill-one.ts';
+import { drillOne, metaPathOf, toRecorded, type DrillRequest } from '../drilling/drill-one.ts';
 import { readDrillFlags, type DrillFlags } from '../drilling/flags.ts';
 import { Scratch } from '../drilling/scratch.ts';
 import { interruptible } from '../interrupt.ts';
@@ -35,6 +35,11 @@ interface Job {
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const flags = readDrillFlags(args);
+  for (const sql of flags.assertions) {
+    const error = await findSyntaxError(sql);
+    if (error !== undefined)
+      throw usageError(args.command, `-assert ${JSON.stringify(sql)}: ${error}`);
+  }
   if (args.has('running')) return await askReplicator(args, shell, flags);
   const { stderr, secrets } = shell;
   const level = toLogLevel(args.text('log-level') ?? '') ?? 'warn';
@@ -72,6 +77,7 @@ async function askReplicator(args: Arguments, shell: Shell, flags: DrillFlags): 
   for (const database of await runningDatabases(args, shell)) {
     for (const replica of wantedDestinations(args, database)) {
       const one = await drillThere(args, shell, { path: database.path, replica, flags });
+      refuseMistakes(one.report);
       drilled.push(one);
       if (!args.has('json')) shell.stdout.write(shell.secrets.clean(describeDrill(one, flags)));
     }
@@ -93,11 +99,12 @@ async function selectAll(args: Arguments, shell: Shell): Promise<Selection[]> {
 }
 
 async function drillAndKeep(
-  { shell, flags, scratch, connections, logger }: Job,
+  job: Job,
   database: DatabaseConfig | undefined,
   destination: DestinationConfig,
   signal: AbortSignal,
 ): Promise<Drilled> {
+  const { shell, flags, scratch, connections, logger } = job;
   const { name, type, target } = destination;
   const bar = new ProgressBar(`drilling ${name}`, shell.stderr);
   const onProgress: DrillRequest['onProgress'] = ({ doneBytes, totalBytes }) => {
@@ -107,19 +114,33 @@ async function drillAndKeep(
   const report = await scratch
     .use(async (folder) => drillOne({ ...common, examinationMsMax: 'none', folder }))
     .finally(() => bar.end());
-  if (database !== undefined) await keep(metaPathOf(database), destination, report, logger);
+  refuseMistakes(report);
+  if (database !== undefined) await keep(job, database, destination, report);
   return { database: database?.options.path, name, type, target, report };
+}
+
+/** CONFIG_INVALID if nothing is wrong but the assertions themselves. */
+function refuseMistakes({ assertions, problems }: Drilled['report']): void {
+  const mistakes = assertions.filter(({ invalid }) => invalid === true);
+  const [first] = mistakes;
+  if (first === undefined || problems.length > mistakes.length) return;
+  throw new ReplicationError(
+    'CONFIG_INVALID',
+    `drill: the assertion ${JSON.stringify(first.sql)} ${first.failure}; the live database does not accept it either: correct it`,
+  );
 }
 
 /** The result was printed, so a failure here is only a warning. */
 async function keep(
-  folder: string,
-  { name, target }: DestinationConfig,
+  { flags, logger }: Job,
+  database: DatabaseConfig,
+  destination: DestinationConfig,
   report: Drilled['report'],
-  logger: Logger,
 ): Promise<void> {
+  const folder = metaPathOf(database);
   try {
-    const kept = await recordDrill(folder, { name, target, startedBy: 'command' }, report);
+    const drill = toRecorded(database, destination, 'command', flags.integrityCheck);
+    const kept = await recordDrill(folder, drill, report);
     if (kept === 'recorded') return;
     logger.warn(`the result is not kept for "sluice status": there is no staging folder ${folder}`);
   } catch (error) {

@@ -6,6 +6,7 @@ import { ReplicationError } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import { checkCommand } from '../child.ts';
 import { applyCredentials } from '../config/credentials.ts';
+import { failedDirectories } from '../config/directory.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
@@ -63,19 +64,18 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   });
 }
 
-/** CONFIG_INVALID if a directory cannot be searched now and is not looked at again. */
-function refuseSilentDirectories(
-  { directories, unreadable = [] }: Config,
-  mode: 'once' | 'until-stopped',
-): void {
-  const silent = unreadable.find(({ dir }) => {
+/** CONFIG_INVALID if nothing of a directory can be replicated now, and it is not looked at again. */
+function refuseSilentDirectories(config: Config, mode: 'once' | 'until-stopped'): void {
+  const { directories, unmatched = [] } = config;
+  const silent = failedDirectories(config).find(({ dir }) => {
     return mode === 'once' || directories.some((each) => each.dir === dir && !each.watch);
   });
   if (silent === undefined) return;
-  const next = mode === 'once' ? 'create it' : 'create it, or write watch: true';
+  const create = mode === 'once' ? '; create it' : '; create it, or write watch: true';
+  const next = unmatched.includes(silent) ? '' : create;
   throw new ReplicationError(
     'CONFIG_INVALID',
-    `search ${silent.dir} for databases: ${silent.why}; ${next}`,
+    `search ${silent.dir} for databases: ${silent.why}${next}`,
   );
 }
 

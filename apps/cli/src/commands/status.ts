@@ -8,7 +8,7 @@ import { messageOf } from '@sluice/core';
 import { parseDuration } from '@sluice/core/config';
 import { usageError, type Arguments } from '../args.ts';
 import { colored } from '../color.ts';
-import { describeEmpty } from '../config/directory.ts';
+import { emptyDirectories, failedDirectories } from '../config/directory.ts';
 import { loadConfig } from '../config/load.ts';
 import type { DatabaseConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
@@ -20,7 +20,7 @@ import { printJSON, printTable, type Shell } from '../shell.ts';
 import type { DatabaseRow, DestinationRow } from '../status/describe.ts';
 import { describeLastDrill, describeNoDrill } from '../status/drills.ts';
 import { describeLastRepair } from '../status/repairs.ts';
-import { describeStatus } from '../status/rows.ts';
+import { describeStatus, directoryRows } from '../status/rows.ts';
 import { describeScrub } from '../status/scrubs.ts';
 import { stoppedDatabases, withStopped } from '../status/stopped.ts';
 
@@ -43,20 +43,20 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using connections = new Destinations(logger, 'read');
   const watchMs = watchInterval(args);
-  const unreadable = argument === undefined ? (config.unreadable ?? []) : [];
-  const empty = argument === undefined ? describeEmpty(config) : [];
+  const failed = argument === undefined ? failedDirectories(config) : [];
+  const empty = argument === undefined ? emptyDirectories(config) : [];
   return await interruptible(async (signal) => {
     for (;;) {
       const found = await describeStatus(databases, connections, signal);
       const rows = withStopped(found, await stoppedDatabases(args, shell, found));
-      if (args.has('json')) printJSON(shell, rows);
+      if (args.has('json')) printJSON(shell, [...rows, ...directoryRows({ failed, empty })]);
       else print(rows, databases, shell, watchMs);
-      for (const { dir, why } of unreadable) {
+      for (const { dir, why } of failed) {
         stderr.write(`sluice: nothing of the directory ${dir} is replicated: ${why}\n`);
       }
-      for (const line of empty) stderr.write(`sluice: ${line}\n`);
+      for (const { why } of empty) stderr.write(`sluice: ${why}: nothing of it is replicated\n`);
       const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
-      const isGood = isHealthy && unreadable.length === 0;
+      const isGood = isHealthy && failed.length === 0;
       if (watchMs === undefined) return isGood ? EXIT_CODES.ok : EXIT_CODES.behind;
       await sleep(watchMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }

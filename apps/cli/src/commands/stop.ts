@@ -30,7 +30,7 @@ const WORDS: Readonly<Record<EndAnswer['status'], string>> = {
   already_stopped: 'was stopped already',
   would_stop: 'would get a last sync and be stopped',
   unregistered: 'unregistered; it is no longer replicated, and its replicas stay',
-  already_unregistered: 'the replicator does not have it',
+  already_unregistered: 'was unregistered already',
   would_unregister: 'would get a last sync and be unregistered; its replicas stay',
 };
 

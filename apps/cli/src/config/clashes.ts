@@ -1,5 +1,6 @@
 /** Finds conflicts between databases and destinations: equal paths, targets, names or staging folders. */
 
+import fs from 'node:fs';
 import { completeOptions } from '@sluice/core';
 import type { DatabaseConfig } from './model.ts';
 import type { ReadReplica } from './replica.ts';
@@ -14,7 +15,11 @@ export interface PlacedDatabase {
 }
 
 export function findClashes(databases: readonly PlacedDatabase[], problems: Problems): void {
-  const files = new Uniques(problems, (file, other) => `${file} is already the path of ${other}`);
+  const files = new Uniques(problems, (file, other) =>
+    linkedInode(file) !== undefined
+      ? `${file} is the same file as the path of ${other} (a hard link): use the name that the application uses`
+      : `${file} is already the path of ${other}`,
+  );
   const folders = new Uniques(
     problems,
     (meta, other) => `${meta} is already the staging folder of ${other}`,
@@ -25,7 +30,7 @@ export function findClashes(databases: readonly PlacedDatabase[], problems: Prob
   );
   for (const { config, path, replicas } of databases) {
     const { path: file, metaPath } = completeOptions(config.options);
-    const isNew = files.add(realPathOf(file), file, [...path, 'path']);
+    const isNew = files.add(identityOf(file), file, [...path, 'path']);
     if (isNew) folders.add(realPathOf(metaPath), metaPath, [...path, 'meta-path']);
     const names = new Uniques(
       problems,
@@ -36,6 +41,21 @@ export function findClashes(databases: readonly PlacedDatabase[], problems: Prob
       places.add(folder === undefined ? place : realPathOf(folder), target, at);
       if (name !== undefined) names.add(name, name, [...at, 'name']);
     }
+  }
+}
+
+/** The same for all names of a file: two of them would have two logs. */
+function identityOf(file: string): string {
+  return linkedInode(file) ?? realPathOf(file);
+}
+
+/** undefined if the file has no hard links, or cannot be seen. */
+function linkedInode(file: string): string | undefined {
+  try {
+    const { dev, ino, nlink } = fs.statSync(file, { bigint: true });
+    return nlink > 1n ? `${dev}:${ino}` : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -222,17 +222,40 @@ function isBelowOrSame(inner: string, outer: string): boolean {
   return inner === outer || inner.startsWith(folder);
 }
 
-/** One line for each directory that was searched and has no database: its pattern may be wrong. */
-export function describeEmpty({
-  databases,
-  directories,
+/** A directory with nothing to replicate, and why. */
+export interface SilentDirectory {
+  readonly dir: string;
+  readonly why: string;
+}
+
+/** Directories that must have databases, and none is replicated: they cannot be searched, or their pattern is wrong. */
+export function failedDirectories({
   unreadable = [],
-}: Pick<Config, 'databases' | 'directories' | 'unreadable'>): string[] {
+  unmatched = [],
+}: Pick<Config, 'unreadable' | 'unmatched'>): readonly SilentDirectory[] {
+  return [...unreadable, ...unmatched];
+}
+
+/** Directories that were searched and have no database yet. */
+export function emptyDirectories(
+  config: Pick<Config, 'databases' | 'directories' | 'unreadable' | 'unmatched'>,
+): SilentDirectory[] {
   const known = new Set([
-    ...databases.map(({ directory }) => directory),
-    ...unreadable.map(({ dir }) => dir),
+    ...config.databases.map(({ directory }) => directory),
+    ...failedDirectories(config).map(({ dir }) => dir),
   ]);
-  return directories
+  return config.directories
     .filter(({ dir }) => !known.has(dir))
-    .map(({ dir, pattern }) => `there is no database ${pattern} in ${dir}`);
+    .map(({ dir, pattern }) => ({ dir, why: `there is no database ${pattern} in ${dir}` }));
+}
+
+/** One line for each directory without a database. */
+export function describeEmpty(config: Parameters<typeof emptyDirectories>[0]): string[] {
+  return emptyDirectories(config).map(({ why }) => why);
+}
+
+/** Why its pattern seems to be wrong. */
+export function describeUnmatched({ dir, pattern }: DirectoryConfig, file: string): string {
+  const found = path.relative(dir, file);
+  return `no file in it matches the pattern ${pattern}, and ${found} is a database: correct the pattern`;
 }

@@ -93,6 +93,8 @@ export interface Config {
   readonly items: readonly DatabaseConfig[];
   /** Directories that could not be searched, and why. */
   readonly unreadable?: readonly { readonly dir: string; readonly why: string }[] | undefined;
+  /** Directories whose pattern means no file, although there are databases, and why that is a mistake. */
+  readonly unmatched?: readonly { readonly dir: string; readonly why: string }[] | undefined;
   /** Files in directories that could not be read, as the databases that they may be. */
   readonly unread?: readonly UnreadDatabase[] | undefined;
   readonly addr: string | undefined;

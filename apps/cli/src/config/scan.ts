@@ -6,7 +6,15 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '@sluice/core/backend';
-import { databaseIn, isMeant, isStagingFolder, problemWithName } from './directory.ts';
+import {
+  databaseIn,
+  describeUnmatched,
+  findInDirectories,
+  isCandidate,
+  isMeant,
+  isStagingFolder,
+  problemWithName,
+} from './directory.ts';
 import type { Config, DatabaseConfig, DirectoryConfig, UnreadDatabase } from './model.ts';
 import { examineFiles, type Examined } from './examine.ts';
 
@@ -15,6 +23,10 @@ export interface ScanOptions {
   readonly isKnown?: ((file: string) => boolean) | undefined;
   /** What is in files. Default: this process reads them. */
   readonly examine?: ((files: readonly string[]) => Promise<readonly Examined[]>) | undefined;
+  /** The same for files that the pattern does not mean. Default: `examine`. */
+  readonly examineOthers?: ScanOptions['examine'];
+  /** All directories of the configuration: another one may mean such a file. */
+  readonly directories?: readonly DirectoryConfig[] | undefined;
 }
 
 export type Scan =
@@ -26,6 +38,8 @@ export type Scan =
       readonly left: readonly LeftAlone[];
       /** All folders that were searched. */
       readonly folders: readonly string[];
+      /** A database there that the pattern does not mean, if it means no file at all: the pattern may be wrong. */
+      readonly unmatched: string | undefined;
     }
   | { readonly kind: 'unreadable'; readonly directory: DirectoryConfig; readonly why: string };
 
@@ -40,18 +54,22 @@ export interface LeftAlone {
 
 /** A folder this deep is a loop of mounts, or a mistake. */
 const DEPTH_MAX = 32;
+/** Files that the pattern does not mean, and that are looked into if it means none. */
+const OTHERS_MAX = 64;
 
 /** `taken`: databases that the configuration names itself. */
 export async function scanDirectory(
   directory: DirectoryConfig,
   taken: ReadonlySet<string>,
-  { isKnown = () => false, examine = examineFiles }: ScanOptions = {},
+  options: ScanOptions = {},
 ): Promise<Scan> {
+  const { isKnown = () => false, examine = examineFiles, directories = [] } = options;
   const { dir } = directory;
   let names: readonly string[];
+  let others: readonly string[];
   let folders: readonly string[];
   try {
-    ({ names, folders } = await namesIn(directory));
+    ({ names, others, folders } = await namesIn(directory));
   } catch (error) {
     return { kind: 'unreadable', directory, why: messageOf(error) };
   }
@@ -80,15 +98,28 @@ export async function scanDirectory(
   const databases = names
     .filter((name) => found.has(name))
     .map((name) => databaseIn(directory, name));
-  return { kind: 'found', directory, databases, left, folders };
+  const unmeant = (names.length > 0 ? [] : others)
+    .map((relative) => path.join(dir, relative))
+    .filter((file) => !taken.has(file) && !isKnown(file))
+    .filter((file) => findInDirectories(directories, file) === undefined)
+    .slice(0, OTHERS_MAX);
+  const results = unmeant.length === 0 ? [] : await (options.examineOthers ?? examine)(unmeant);
+  const unmatched = unmeant.find((_, index) => results[index] === 'database');
+  return { kind: 'found', directory, databases, left, folders, unmatched };
 }
 
-/** The paths below the directory that its pattern means, sorted. */
-async function namesIn(
-  directory: DirectoryConfig,
-): Promise<{ readonly names: readonly string[]; readonly folders: readonly string[] }> {
+interface Names {
+  /** The paths below the directory that its pattern means, sorted. */
+  readonly names: readonly string[];
+  /** Other paths that may be databases by their names, sorted. */
+  readonly others: readonly string[];
+  readonly folders: readonly string[];
+}
+
+async function namesIn(directory: DirectoryConfig): Promise<Names> {
   const { dir, recursive } = directory;
   const names: string[] = [];
+  const others: string[] = [];
   const folders: string[] = [];
   const visit = async (below: string, depth: number): Promise<void> => {
     const folder = path.join(dir, below);
@@ -98,13 +129,14 @@ async function namesIn(
       const relative = path.join(below, entry.name);
       if (entry.isFile()) {
         if (isMeant(directory, relative)) names.push(relative);
+        else if (isCandidate(entry.name)) others.push(relative);
       } else if (recursive && entry.isDirectory() && !isStagingFolder(entry.name)) {
         if (depth < DEPTH_MAX) await visit(relative, depth + 1).catch(unlessGone);
       }
     }
   };
   await visit('', 0);
-  return { names: names.sort(), folders };
+  return { names: names.sort(), others: others.sort(), folders };
 }
 
 /** The files among them that cannot be read. */
@@ -124,9 +156,11 @@ export async function withFound(config: Config, options?: ScanOptions): Promise<
   const taken = new Set(databases.map(({ options: { path: file } }) => file));
   const unreadable: { dir: string; why: string }[] = [];
   const unread: UnreadDatabase[] = [];
+  const unmatched: { dir: string; why: string }[] = [];
   const notes: string[] = [];
   for (const directory of config.directories) {
-    const scan = await scanDirectory(directory, taken, options);
+    const { directories } = config;
+    const scan = await scanDirectory(directory, taken, { ...options, directories });
     if (scan.kind === 'unreadable') {
       unreadable.push({ dir: directory.dir, why: scan.why });
       notes.push(`nothing of the directory ${directory.dir} is replicated: ${scan.why}`);
@@ -137,9 +171,15 @@ export async function withFound(config: Config, options?: ScanOptions): Promise<
       taken.add(database.options.path);
     }
     unread.push(...unreadOf(scan.left));
+    if (scan.unmatched !== undefined) {
+      const why = describeUnmatched(directory, scan.unmatched);
+      unmatched.push({ dir: directory.dir, why });
+      notes.push(`nothing of the directory ${directory.dir} is replicated: ${why}`);
+    }
     for (const { file, why, isEmpty } of scan.left) {
       if (!isEmpty) notes.push(`${file} is left alone: ${why}`);
     }
   }
-  return { ...config, databases, unreadable, unread, notes: [...config.notes, ...notes] };
+  const found = { databases, unreadable, unmatched, unread };
+  return { ...config, ...found, notes: [...config.notes, ...notes] };
 }

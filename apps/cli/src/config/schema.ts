@@ -155,10 +155,13 @@ export const TOP = z.strictObject({
     'at shutdown, how long to retry a destination after its first failure if nothing succeeds in between (0: one attempt); a destination that does not respond at all gets twice as long, 10 s to 60 s',
     { example: '45s' },
   ).prefault('30s'),
-  'shutdown-sync-interval': duration('time between attempts at shutdown', {
-    example: '250ms',
-    min: INTERVAL_MS_MIN,
-  }).prefault('500ms'),
+  'shutdown-sync-interval': duration(
+    'time between attempts at shutdown; longer, up to 8 s, if access is denied or the bucket or folder is missing',
+    {
+      example: '250ms',
+      min: INTERVAL_MS_MIN,
+    },
+  ).prefault('500ms'),
   'max-lag': maxLag(
     'if a commit older than this is missing at a destination, sluice status, /status and metrics report the database as unhealthy',
   ).prefault(ms(standard.maxLagMs)),

@@ -47,7 +47,7 @@ export class YAMLFile {
     const { errors, contents } = this.#document;
     if (errors.length > 0) {
       const found = errors.map(
-        (error) => `${file}:${this.#lineAt(error.pos[0])}: ${describe(error)}`,
+        (error) => `${file}:${this.#lineAt(error.pos[0])}: ${this.#describe(error)}`,
       );
       throw new ReplicationError('CONFIG_INVALID', `${file} is not YAML:\n${found.join('\n')}`);
     }
@@ -65,6 +65,28 @@ export class YAMLFile {
   isPlain(path: Path): boolean {
     const { node, found } = this.#find(path);
     return found === path.length && isScalar(node) && node.type === 'PLAIN';
+  }
+
+  #describe({ code, message, pos: [offset] }: YAMLParseError): string {
+    if (code === 'MULTIPLE_DOCS') return 'there is more than one document (---)';
+    return (code === 'DUPLICATE_KEY' ? this.#describeDuplicate(offset) : undefined) ?? message;
+  }
+
+  /** `offset`: of the second key. */
+  #describeDuplicate(offset: number): string | undefined {
+    let found: string | undefined;
+    visit(this.#document, {
+      Map: (_, { items }) => {
+        const keys = items.flatMap(({ key }) => (isScalar(key) ? [key] : []));
+        const second = keys.find(({ range }) => range?.[0] === offset);
+        const first = keys.find(({ value }) => value === second?.value);
+        if (first === undefined || second === undefined) return undefined;
+        const line = this.#lineOfNode(first) ?? 1;
+        found = `the key ${String(second.value)} is already in line ${line}: remove one of them`;
+        return visit.BREAK;
+      },
+    });
+    return found;
   }
 
   #fillIn(fill: Fill): void {
@@ -147,8 +169,4 @@ export class YAMLFile {
   #lineAt(offset: number): number {
     return Math.max(1, this.#lines.linePos(offset).line);
   }
-}
-
-function describe({ code, message }: YAMLParseError): string {
-  return code === 'MULTIPLE_DOCS' ? 'there is more than one document (---)' : message;
 }

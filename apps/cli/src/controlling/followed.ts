@@ -27,7 +27,7 @@ export async function findFollowed(
   return databases;
 }
 
-/** The same, with an error for each directory that cannot be searched: it may have more of them. */
+/** The same, with an error for each directory that cannot be searched, or has databases and replicates none. */
 export async function findAllFollowed(
   args: Arguments,
   shell: Shell,
@@ -39,14 +39,15 @@ export async function findAllFollowed(
   const config = await loadConfig(args, shell);
   const isOne = argument !== undefined;
   const databases = isOne ? [findDatabase(config, argument, args)] : config.databases;
-  const { unreadable = [], unread = [] } = config;
-  const problems = [
-    ...unreadable.map(({ dir, why }) => `search ${dir} for databases: ${why}`),
-    ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}`),
-  ];
+  const { unreadable = [], unmatched = [], unread = [] } = config;
   const next = 'check the path, and run this as the user of the replicator';
+  const problems = [
+    ...unreadable.map(({ dir, why }) => `search ${dir} for databases: ${why}; ${next}`),
+    ...unmatched.map(({ dir, why }) => `search ${dir} for databases: ${why}`),
+    ...unread.map(({ config: { options }, why }) => `look into ${options.path}: ${why}; ${next}`),
+  ];
   const errors = (isOne ? [] : problems).map(
-    (each) => new ReplicationError('DATABASE_DENIED', `${each}; ${next}`),
+    (each) => new ReplicationError('DATABASE_DENIED', each),
   );
   return { databases: databases.map(({ options }) => completeOptions(options)), errors };
 }

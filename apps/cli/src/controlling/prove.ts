@@ -7,6 +7,7 @@ import type { DrillFlags } from '../drilling/flags.ts';
 import { ProgressBar } from '../progress.ts';
 import { CountLine } from '../repairing/count-line.ts';
 import type { RepairFlags } from '../repairing/flags.ts';
+import { nearestPath } from '../select.ts';
 import type { Shell } from '../shell.ts';
 import type { ListAnswer, ListedDatabase } from './answers.ts';
 import { askProcess } from './process.ts';
@@ -31,9 +32,14 @@ export async function runningDatabases(
   return wanted.map((path) => {
     const found = databases.find((each) => each.path === path);
     if (found !== undefined) return found;
+    const meant = nearestPath(
+      path,
+      databases.map((each) => each.path),
+    );
+    const hint = meant === undefined ? '"sluice list" shows what it has' : `did you mean ${meant}?`;
     throw new ReplicationError(
       'CONFIG_INVALID',
-      `${args.command.name} ${path}: the running replicator does not have it; "sluice list" shows what it has`,
+      `${args.command.name} ${path}: the running replicator does not have it; ${hint}`,
     );
   });
 }

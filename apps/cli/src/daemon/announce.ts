@@ -3,6 +3,7 @@
 import { DATABASE_DEFAULTS } from '@sluice/core';
 import { formatDuration } from '@sluice/core/config';
 import type { Logger } from '@sluice/core/backend';
+import { describeEmpty } from '../config/directory.ts';
 import type { Config } from '../config/model.ts';
 import { namesOf } from '../each-destination.ts';
 
@@ -16,6 +17,7 @@ export function announce(config: Config, version: string, logger: Logger): void 
   for (const { dir, pattern, recursive, template } of config.directories) {
     const count = config.databases.filter(({ directory }) => directory === dir).length;
     const where = recursive ? `${dir} and below` : dir;
+    if (count === 0) continue; // described below
     logger.info(
       `replicating the ${count} databases ${pattern} in ${where} to ${namesOf(template.destinations)}`,
     );
@@ -26,6 +28,9 @@ export function announce(config: Config, version: string, logger: Logger): void 
   );
   for (const line of describeRetention(config)) logger.info(line);
   for (const note of config.notes) logger.warn(note);
+  for (const line of describeEmpty(config)) {
+    logger.warn(`${line}: nothing of this directory is replicated until there is one`);
+  }
 }
 
 /** Where each database goes. */

@@ -23,7 +23,6 @@ import {
   type Replicator,
 } from '@sluice/core';
 import { startChild, type RunningChild } from '../child.ts';
-import type { Config } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
@@ -41,7 +40,7 @@ import { announce } from './announce.ts';
 import { notifyServiceManager, type ServiceNotifier } from './notify.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
 import type { DaemonOptions } from './options.ts';
-import { restoreMissing, type StartRestore } from './restore-missing.ts';
+import { CancelledRestore, MissingDatabases, type StartRestore } from './restore-missing.ts';
 import { isOpenAtStart, Running } from './running.ts';
 import { hangupOf, Stop } from './stop.ts';
 import { toReplicated } from './targets.ts';
@@ -62,20 +61,19 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const version = await readVersion();
     announce(config, version, logger);
     const restores = new Map<string, StartRestore>();
-    const restore = (databases: Config['databases']): ReadonlyMap<string, Promise<void>> =>
-      restoreMissing(databases, options.restoreMissing, {
-        connections: readConnections,
-        logger,
-        onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
-        onResult: (path, result) => void restores.set(path, result),
-        signal: stop.signal,
-      });
-    const restoring = restore(config.databases);
+    const missing = new MissingDatabases(options.restoreMissing, {
+      connections: readConnections,
+      logger,
+      onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
+      onResult: (path, result) => void restores.set(path, result),
+      signal: stop.signal,
+    });
+    const restoring = missing.restore(config.databases);
     const restored = Promise.all(restoring.values());
     restored.catch(() => undefined); // awaited once there is something to close
     // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
-    const starting = { restore, restoring, restores, version };
+    const starting = { missing, restoring, restores, version };
     return await replicateUntilEnd(options, connections, stop, starting);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // replication has not started
@@ -86,7 +84,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 type Restoring = ReadonlyMap<string, Promise<void>>;
 
 interface Starting {
-  readonly restore: (databases: Config['databases']) => Restoring;
+  readonly missing: MissingDatabases;
   readonly restoring: Restoring;
   /** Grows while they are restored. */
   readonly restores: ReadonlyMap<string, StartRestore>;
@@ -97,7 +95,7 @@ async function replicateUntilEnd(
   options: DaemonOptions,
   connections: Destinations,
   stop: Stop,
-  { restore, restoring, restores, version }: Starting,
+  { missing, restoring, restores, version }: Starting,
 ): Promise<number> {
   let running: Running | undefined;
   const info = { version, startedAt: new Date(), control: () => running?.controlFolder };
@@ -123,7 +121,7 @@ async function replicateUntilEnd(
     },
     onCrash: crash.reject,
   });
-  const own = new Running({ ...options, replicator, connections, damage, info, restore });
+  const own = new Running({ ...options, replicator, connections, damage, info, missing });
   running = own;
   const { databases } = own;
   let notifier: ServiceNotifier | undefined;
@@ -182,10 +180,17 @@ async function replicateUntilEnd(
   }
 }
 
+/** A command has stopped the database: nobody waits for it. */
+async function unlessCancelled(restore: Promise<void>): Promise<void> {
+  await restore.catch((error: unknown) => {
+    if (!(error instanceof CancelledRestore)) throw error;
+  });
+}
+
 /** Resolves with 0 when everything is restored. */
 async function codeOfInterrupt(restoring: ReadonlyMap<string, Promise<void>>): Promise<number> {
   try {
-    await Promise.all(restoring.values());
+    await Promise.all([...restoring.values()].map(unlessCancelled));
     return 0;
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;

@@ -20,7 +20,9 @@ import { isError, messageOf, ReplicationError, type Logger } from '@sluice/core/
 import type { DatabaseConfig } from '../config/model.ts';
 import { Interrupted } from '../interrupt.ts';
 import { eachLimited } from '../limited.ts';
+import { nearestPath } from '../select.ts';
 import type { DatabaseChanges } from './diff.ts';
+import { CancelledRestore } from './restore-missing.ts';
 import { Turns } from './turns.ts';
 
 /** Databases that open at the same time: each reads its files and lists its destinations. */
@@ -57,7 +59,7 @@ export interface DatabaseSetOptions {
   readonly restoreMissing: (
     databases: readonly DatabaseConfig[],
   ) => ReadonlyMap<string, Promise<void>>;
-  /** Ends what else is done for a database that is no longer replicated (scrubs). */
+  /** Ends what else is done for a database that is no longer replicated (its restore, scrubs). */
   readonly release: (path: string) => Promise<void>;
   /** Of a last sync. */
   readonly drain: () => DrainOptions;
@@ -172,7 +174,10 @@ export class DatabaseSet {
     return await this.#turns.run(path, async () => {
       const member = this.#members.get(path);
       if (member !== leaving || member === undefined) return undefined;
-      const report = await this.#end(member, options);
+      const report = await this.#end(member, options).catch((error: unknown) => {
+        member.isLeaving = false;
+        throw error;
+      });
       this.#members.delete(path);
       this.#notify();
       return report;
@@ -189,6 +194,7 @@ export class DatabaseSet {
     return await this.remove(path, options);
   }
 
+  /** Whether a command has removed it since the configuration was read. */
   isUnregistered(path: string): boolean {
     return this.#unregistered.has(path);
   }
@@ -211,7 +217,7 @@ export class DatabaseSet {
           return await work();
         });
       } finally {
-        if (before !== 'stopped') {
+        if (before !== 'stopped' && member.state !== 'replicating') {
           member.state = 'starting';
           await this.#startAll([member.config]);
         }
@@ -240,9 +246,11 @@ export class DatabaseSet {
   #get(path: string, what: string): OwnMember {
     const member = this.#members.get(path);
     if (member !== undefined && !member.isLeaving) return member;
+    const meant = nearestPath(path, [...this.#members.keys()]);
+    const hint = meant === undefined ? '' : `did you mean ${meant}? `;
     throw new ReplicationError(
       'CONFIG_INVALID',
-      `${what} ${path}: this replicator does not have it; "sluice list" shows what it has, and "sluice register" adds one`,
+      `${what} ${path}: this replicator does not have it; ${hint}"sluice list" shows what it has, and "sluice register" adds one`,
     );
   }
 
@@ -273,14 +281,19 @@ export class DatabaseSet {
     const { replicator, drain, release } = this.#options;
     const { path } = member.config.options;
     member.state = 'stopping';
-    await release(path);
-    const report = await replicator.execute({
-      kind: 'drain',
-      path,
-      options: { absentMs: 0, ...drain(), ...options },
-    });
-    await replicator.execute({ kind: 'remove', path });
-    return report;
+    try {
+      await release(path);
+      const report = await replicator.execute({
+        kind: 'drain',
+        path,
+        options: { absentMs: 0, ...drain(), ...options },
+      });
+      await replicator.execute({ kind: 'remove', path });
+      return report;
+    } catch (error) {
+      member.state = 'replicating'; // the replicator still has it
+      throw error;
+    }
   }
 
   async #startAll(databases: readonly DatabaseConfig[]): Promise<void> {
@@ -351,7 +364,8 @@ export class DatabaseSet {
 
   /** It is missing, and could not be restored: it must not begin empty. */
   #notRestored(path: string, error: unknown): void {
-    if (error instanceof Interrupted || this.#isClosed) return;
+    if (error instanceof Interrupted || error instanceof CancelledRestore) return;
+    if (this.#isClosed) return;
     void this.#turns.run(path, async () => {
       const member = this.#members.get(path);
       if (member?.state !== 'replicating') return;

@@ -10,7 +10,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { watch, type FSWatcher } from 'node:fs';
 import { messageOf, type Logger } from '@sluice/core/backend';
-import { isCandidate } from '../config/directory.ts';
+import { describeUnmatched, isCandidate } from '../config/directory.ts';
 import type { Examined } from '../config/examine.ts';
 import type { Config, DatabaseConfig, DirectoryConfig } from '../config/model.ts';
 import { matchesPattern } from '../config/pattern.ts';
@@ -19,6 +19,7 @@ import type { DatabaseSet, Member } from './database-set.ts';
 import { NO_CHANGES } from './diff.ts';
 import { Outside } from './outside.ts';
 import { SecondNames } from './second-names.ts';
+import { UnmeantFiles } from './unmeant-files.ts';
 
 /** A look after an event of the file system: several files often change together. */
 const EVENT_MS = 100;
@@ -46,6 +47,7 @@ export class Directories {
   readonly #watchers = new Map<string, FSWatcher>();
   /** Files that are no databases: what was in them, and their state then. */
   readonly #examined = new Map<string, { readonly state: string; readonly result: Examined }>();
+  readonly #unmeant: UnmeantFiles;
   readonly #missingSince = new Map<string, number>();
   /** Databases that get their last sync. */
   readonly #removing = new Map<string, Promise<void>>();
@@ -65,16 +67,20 @@ export class Directories {
     this.#options = options;
     this.#names = new SecondNames(options.databases);
     this.#outside = new Outside(options.databases);
-    const { directories, notes, unread = [], unreadable = [] } = options.config();
+    this.#unmeant = new UnmeantFiles(options.examine);
+    const config = options.config();
+    const { directories, notes, unread = [], unreadable = [], unmatched = [] } = config;
     this.#said = new Set(notes);
     for (const directory of directories) {
       const { dir } = directory;
       this.#outside.searched(
         dir,
-        unread.filter(({ config }) => config.directory === dir),
+        unread.filter((each) => each.config.directory === dir),
       );
       const silent = unreadable.find((each) => each.dir === dir);
       if (silent !== undefined) this.#outside.unsearched(directory, silent.why);
+      const wrong = unmatched.find((each) => each.dir === dir);
+      if (wrong !== undefined) this.#outside.unmatched(directory, wrong.why);
     }
   }
 
@@ -166,7 +172,12 @@ export class Directories {
       return;
     }
     this.#unreadable.delete(dir);
-    this.#outside.searched(dir, unreadOf(scan.left));
+    if (scan.unmatched === undefined) this.#outside.searched(dir, unreadOf(scan.left));
+    else {
+      const why = describeUnmatched(directory, scan.unmatched);
+      this.#outside.unmatched(directory, why);
+      this.#sayOnce(`nothing of the directory ${dir} is replicated: ${why}`);
+    }
     for (const { file, why, isEmpty } of scan.left) {
       if (!isEmpty) this.#sayOnce(`${file} is left alone: ${why}`);
     }
@@ -192,6 +203,8 @@ export class Directories {
     return await scanDirectory(directory, taken, {
       isKnown: (file) => databases.find(file) !== undefined || databases.isUnregistered(file),
       examine: (files) => this.#examine(files),
+      examineOthers: (files) => this.#unmeant.examine(dir, files),
+      directories: this.#options.config().directories,
     });
   }
 

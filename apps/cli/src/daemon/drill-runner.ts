@@ -14,7 +14,7 @@ import { messageOf, type Logger } from '@sluice/core/backend';
 import type { DrillSettings } from '../config/fields/drill.ts';
 import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
 import { CERTIFICATE_NAME } from '../drilling/certificate.ts';
-import { metaPathOf } from '../drilling/drill-one.ts';
+import { metaPathOf, toRecorded } from '../drilling/drill-one.ts';
 import { idOf, keptFolderOf, type KeptPlace } from '../drilling/kept.ts';
 import type { ConfigFile, DrillAnswer, DrillOrder, DrillProgress } from '../drilling/order.ts';
 import { runDrill } from '../drilling/run-drill.ts';
@@ -112,10 +112,11 @@ export class DrillRunner {
   }
 
   async #keep(wanted: WantedDrill, { report }: DrillAnswer, startedBy: DrillStart): Promise<void> {
-    const { database, destination } = wanted;
-    const { name, target } = destination;
+    const { database, destination, settings } = wanted;
+    const { name } = destination;
     try {
-      await recordDrill(metaPathOf(database), { name, target, startedBy }, report);
+      const drill = toRecorded(database, destination, startedBy, settings.integrityCheck);
+      await recordDrill(metaPathOf(database), drill, report);
     } catch (error) {
       this.#loggerOf(wanted).warn(
         `the result of the drill of ${name} is not kept for "sluice status": ${messageOf(error)}`,

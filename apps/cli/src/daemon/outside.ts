@@ -1,6 +1,7 @@
 /**
  * What the directories have and the set of databases does not: databases that wait until they are added, files that
- * cannot be read, and a directory itself while it cannot be searched. None of them is backed up.
+ * cannot be read, and a directory itself while it cannot be searched, or its pattern seems to be wrong. None of them is
+ * backed up.
  */
 
 import { ReplicationError } from '@sluice/core/backend';
@@ -43,7 +44,12 @@ export class Outside {
   /** The directory cannot be searched. */
   unsearched({ dir, template }: DirectoryConfig, why: string): void {
     const message = `the databases in ${dir} cannot be looked for: ${why}`;
-    replace(this.#failed, dir, [toMember({ ...template, destinations: [] }, message)]);
+    this.#fail(dir, template, new ReplicationError('DATABASE_DENIED', message));
+  }
+
+  /** The directory was searched. Its pattern means no file, although there are databases. */
+  unmatched({ dir, template }: DirectoryConfig, why: string): void {
+    this.#fail(dir, template, new ReplicationError('CONFIG_INVALID', why));
   }
 
   /** The directory was searched. These files in it could not be read. */
@@ -51,8 +57,14 @@ export class Outside {
     replace(
       this.#failed,
       dir,
-      unread.map(({ config, why }) => toMember(config, why)),
+      unread.map(({ config, why }) =>
+        toMember(config, new ReplicationError('DATABASE_DENIED', why)),
+      ),
     );
+  }
+
+  #fail(dir: string, template: DatabaseConfig, error: ReplicationError): void {
+    replace(this.#failed, dir, [toMember({ ...template, destinations: [] }, error)]);
   }
 
   /** The configuration has other directories now. */
@@ -74,14 +86,12 @@ function replace(map: ByDirectory, dir: string, members: readonly Member[]): voi
   map.set(dir, now);
 }
 
-/** `problem`: why it cannot be added. */
-function toMember(config: DatabaseConfig, problem?: string): Member {
-  const origin = 'directory';
-  if (problem === undefined) return { config, origin, state: 'starting', error: undefined };
+/** `error`: why it cannot be added. */
+function toMember(config: DatabaseConfig, error?: ReplicationError): Member {
   return {
     config,
-    origin,
-    state: 'failed',
-    error: new ReplicationError('DATABASE_DENIED', problem),
+    origin: 'directory',
+    state: error === undefined ? 'starting' : 'failed',
+    error,
   };
 }

@@ -104,7 +104,7 @@ async function stop(
 ): Promise<EndAnswer> {
   const { path } = input;
   if (input.dry_run === true) {
-    const state = databases.find(path)?.state;
+    const { state } = databases.get(path, 'stop');
     return { path, status: state === 'stopped' ? 'already_stopped' : 'would_stop' };
   }
   const before = databases.find(path);
@@ -121,8 +121,12 @@ async function unregister(
   input: DatabasesInput & { readonly path: string },
 ): Promise<EndAnswer> {
   const { path } = input;
-  const member = databases.find(path);
-  if (member === undefined) return { path, status: 'already_unregistered' };
+  // A command that is repeated succeeds. A path that is mistyped does not: its database would stay replicated.
+  const found = databases.find(path);
+  if (found === undefined && databases.isUnregistered(path)) {
+    return { path, status: 'already_unregistered' };
+  }
+  const member = found ?? databases.get(path, 'unregister');
   if (input.dry_run === true) return { path, status: 'would_unregister' };
   const isStopped = member.state === 'stopped';
   const report = await databases.unregister(path, toDrain(input));
@@ -226,6 +230,7 @@ async function snapshot(
   { databases, replicator }: ProcessCommandsContext,
   { path: only }: DatabasesInput,
 ): Promise<SnapshotAnswer[]> {
+  if (only !== undefined) databases.get(only, 'snapshot');
   const paths =
     only === undefined ? databases.replicated.map(({ options }) => options.path) : [only];
   return await Promise.all(

@@ -17,6 +17,7 @@ import { choose, unansweredError } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
 import { recordOrigin } from '../restoring/origin.ts';
 import { sentFrom } from '../restoring/records.ts';
+import { Turns } from './turns.ts';
 
 /** First delay before destinations are asked again; it doubles up to the maximum. */
 const WAIT_MS_MIN = 1_000;
@@ -39,46 +40,64 @@ export type StartRestore =
   | { readonly kind: 'restored'; readonly seconds: number }
   | { readonly kind: 'empty' };
 
-/**
- * One promise per missing database, by its path. It resolves when the database was restored or may
- * start empty.
- */
-export function restoreMissing(
-  databases: Config['databases'],
-  which: 'all' | 'as-configured',
-  context: RestoreContext,
-): ReadonlyMap<string, Promise<void>> {
-  const missing = databases.filter(
-    ({ options, restoreIfMissing }) =>
-      (which === 'all' || restoreIfMissing) && isMissing(options.path),
-  );
-  const restores = new SerialQueue();
-  return new Map(
-    missing.map((database) => {
-      const { path } = database.options;
-      const own = { ...context, logger: loggerFor(context.logger, path) };
-      return [path, serving(path, () => restoreOne(database, restores, own))];
-    }),
-  );
-}
+/** The rejection of a restore whose database is not wanted any more: a command has stopped it, for example. */
+export class CancelledRestore extends Error {}
 
-/**
- * Restores run one at a time, because each uses all processors. Waiting for answers happens in
- * parallel.
- */
-class SerialQueue {
-  #last: Promise<unknown> = Promise.resolve();
+/** All restores of a process. They run one at a time, because each uses all processors. */
+const ALL = '';
 
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return await turn;
+export class MissingDatabases {
+  readonly #which: 'all' | 'as-configured';
+  readonly #context: RestoreContext;
+  readonly #turns = new Turns();
+  readonly #pending = new Map<
+    string,
+    { readonly abort: AbortController; readonly done: Promise<void> }
+  >();
+
+  constructor(which: 'all' | 'as-configured', context: RestoreContext) {
+    this.#which = which;
+    this.#context = context;
+  }
+
+  /**
+   * Begins to restore those that are missing. One promise for each, by its path. It resolves when the database was restored
+   * or may start empty. Destinations are asked in parallel.
+   */
+  restore(databases: Config['databases']): ReadonlyMap<string, Promise<void>> {
+    const missing = databases.filter(
+      ({ options, restoreIfMissing }) =>
+        (this.#which === 'all' || restoreIfMissing) && isMissing(options.path),
+    );
+    return new Map(missing.map((database) => [database.options.path, this.#begin(database)]));
+  }
+
+  /** Ends the restore of a database, if one is pending. Afterwards nothing is written to its path. */
+  async cancel(path: string): Promise<void> {
+    const pending = this.#pending.get(path);
+    pending?.abort.abort(new CancelledRestore(`the restore of ${path} was cancelled`));
+    await pending?.done.catch(() => undefined);
+  }
+
+  async #begin(database: DatabaseConfig): Promise<void> {
+    const { path } = database.options;
+    const abort = new AbortController();
+    const signal = AbortSignal.any([this.#context.signal, abort.signal]);
+    const own = { ...this.#context, signal, logger: loggerFor(this.#context.logger, path) };
+    const done = serving(path, () => restoreOne(database, this.#turns, own));
+    const pending = { abort, done };
+    this.#pending.set(path, pending);
+    try {
+      await done;
+    } finally {
+      if (this.#pending.get(path) === pending) this.#pending.delete(path);
+    }
   }
 }
 
 async function restoreOne(
   database: DatabaseConfig,
-  restores: SerialQueue,
+  turns: Turns,
   context: RestoreContext,
 ): Promise<void> {
   const { connections, logger, signal } = context;
@@ -92,7 +111,7 @@ async function restoreOne(
       return;
     }
     if (unanswered.length === 0) {
-      await restores.run(() => restoreFrom(answers, database, context));
+      await turns.run(ALL, () => restoreFrom(answers, database, context), signal);
       return;
     }
     if (context.onUnanswered === 'fail') throw unansweredError(unanswered);

@@ -24,6 +24,7 @@ import type { DaemonOptions } from './options.ts';
 import { runRequested, type RequestedCommand } from './requested-command.ts';
 import { openProcessSocket, type ProcessSocket } from './process-socket.ts';
 import { Reloads } from './reload.ts';
+import type { MissingDatabases } from './restore-missing.ts';
 import type { Stop } from './stop.ts';
 import { toReplicated } from './targets.ts';
 
@@ -32,8 +33,7 @@ export interface RunningOptions extends DaemonOptions {
   readonly connections: Destinations;
   readonly damage: DamageReport;
   readonly info: ProcessInfo;
-  /** Begins to restore missing databases. */
-  readonly restore: (databases: readonly DatabaseConfig[]) => ReadonlyMap<string, Promise<void>>;
+  readonly missing: Pick<MissingDatabases, 'restore' | 'cancel'>;
 }
 
 /** Those of directories are added later, a few at a time. */
@@ -59,8 +59,10 @@ export class Running {
       replicator,
       databases: config.databases.filter((database) => isOpenAtStart(database, options.mode)),
       toReplicated: (database, ready) => toReplicated(database, connections, damage, ready),
-      restoreMissing: options.restore,
-      release: async (path) => this.background.release(path),
+      restoreMissing: (databases) => options.missing.restore(databases),
+      release: async (path) => {
+        await Promise.all([this.background.release(path), options.missing.cancel(path)]);
+      },
       drain: () => {
         const { shutdownSyncTimeoutMs, shutdownSyncIntervalMs } = this.config;
         return { shutdownSyncTimeoutMs, shutdownSyncIntervalMs };

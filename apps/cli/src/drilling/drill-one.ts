@@ -6,7 +6,9 @@ import {
   drillKept,
   type DrillOptions,
   type DrillReport,
+  type DrillStart,
   type KeptDrillOptions,
+  type RecordedDrill,
 } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
@@ -57,6 +59,20 @@ export async function drillOne(request: DrillRequest): Promise<DrillReport> {
     logger.warn(`${message}; the next drill of ${name} is a full one`);
   };
   return await drillKept({ ...options, kept: request.kept, onNotKept });
+}
+
+const CHECKS: readonly DrillRequest['integrityCheck'][] = ['none', 'quick', 'full'];
+
+/** How a drill is recorded: what the configuration asks for decides what counts. */
+export function toRecorded(
+  { drills }: Pick<DatabaseConfig, 'drills'>,
+  { name, target }: Pick<DestinationConfig, 'name' | 'target'>,
+  startedBy: DrillStart,
+  integrityCheck: DrillRequest['integrityCheck'],
+): RecordedDrill {
+  const { assertions: configured = [], integrityCheck: wanted = 'quick' } = drills[name] ?? {};
+  const isWeaker = CHECKS.indexOf(integrityCheck) < CHECKS.indexOf(wanted);
+  return { name, target, startedBy, configured, check: isWeaker ? 'weaker' : 'as configured' };
 }
 
 export function metaPathOf({ options }: Pick<DatabaseConfig, 'options'>): string {

@@ -12,6 +12,7 @@ import {
   type DatabaseStatus,
   type DestinationStatus,
   type DrillRecord,
+  type ErrorCode,
   type Problem,
   type ScrubRecord,
   type Verdict,
@@ -34,7 +35,7 @@ export interface DestinationRow {
   readonly target: string;
   /**
    * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we
-   * could not list it, or why it refuses snapshots.
+   * could not list it, why it refuses snapshots, or that it belongs to another replicator.
    */
   readonly state: string;
   /** 16 hex digits: the highest TXID listed. */
@@ -254,6 +255,7 @@ export function describeDestination(
       last_error_at: now.toISOString(),
     };
   }
+  if (known !== undefined && isOfOther(known)) return { ...found, state: IN_USE };
   if (txid === undefined) return { ...found, state: 'empty' };
   const confirmed = before?.destinations.find(isThis);
   if (confirmed?.txid !== undefined && txid < confirmed.txid) {
@@ -279,6 +281,14 @@ export function describeDestination(
     return { ...found, state: 'failing', last_error: problem.message, last_error_at: at };
   }
   return { ...found, state: problem === undefined ? 'ok' : 'failing' };
+}
+
+const IN_USE = 'REPLICA_IN_USE' satisfies ErrorCode;
+
+/** Whether the replicator was refused there, because the replica or its lease belongs to another one. */
+function isOfOther({ state, lastError, lastSuccessAt = '' }: DestinationStatus): boolean {
+  if (lastError?.code !== IN_USE) return false;
+  return state === 'failing' || (state === 'closed' && lastSuccessAt <= lastError.at);
 }
 
 /**

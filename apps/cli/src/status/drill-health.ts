@@ -18,7 +18,7 @@ export function drillProblem(name: string, record: DrillRecord | undefined): Pro
   if (failure === undefined) return undefined;
   const message =
     `${name} failed its drill of ${failure.at} (${describeKind(failure)}): ${reasonOf(failure)}; ` +
-    `see docs/runbook.md, "When a drill fails". A ${strengthOf(failure)} drill that is ok clears this`;
+    `see docs/runbook.md, "When a drill fails". A ${strengthOf(failure)} drill ${scopeOf(failure)}that is ok clears this`;
   return { stage: 'drill', destination: name, message };
 }
 
@@ -45,6 +45,11 @@ function describeKind({ kind, startedBy }: DrillFailure): string {
 /** A full drill is as strong as any other. */
 function strengthOf({ kind }: DrillFailure): string {
   return kind === 'warm' ? 'full or warm' : 'full';
+}
+
+/** A scheduled drill checks it anyway; one by hand is told to. */
+function scopeOf({ assertions = [] }: DrillFailure): string {
+  return assertions.length === 0 ? '' : 'with these assertions ';
 }
 
 function reasonOf({

@@ -1,5 +1,6 @@
 /** The rows of `sluice status`: the local state of each database, and one listing of each destination. */
 
+import type { SilentDirectory } from '../config/directory.ts';
 import type { DatabaseConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import { mapLimited } from '../limited.ts';
@@ -27,6 +28,25 @@ export async function describeStatus(
   return await mapLimited(databases, LISTED_MAX, (database) =>
     describe(database, connections, signal),
   );
+}
+
+/**
+ * For the JSON, which would not say otherwise that nothing of these directories is replicated. A directory that has no
+ * database yet is healthy: a folder of tenants is empty on its first day.
+ */
+export function directoryRows({
+  failed,
+  empty,
+}: Readonly<Record<'failed' | 'empty', readonly SilentDirectory[]>>): DatabaseRow[] {
+  const toRow = ({ dir, why }: SilentDirectory, problems: readonly string[]): DatabaseRow => ({
+    ...{ database: dir, status: 'no database', local_txid: undefined, wal_size: 0 },
+    ...{ error: why, error_since: undefined, replicator: 'not asked: it is a directory' },
+    ...{ commits_seen: undefined, healthy: problems.length === 0, problems, destinations: [] },
+  });
+  return [
+    ...failed.map((each) => toRow(each, [each.why])),
+    ...empty.map((each) => toRow(each, [])),
+  ];
 }
 
 async function describe(

@@ -166,6 +166,34 @@ test('a directory that cannot be read is named', async () => {
   ]);
 });
 
+test.each([
+  ['*.sqlit', 'b.sqlite', ''],
+  ['c.db', 'a.db', ', recursive: false'],
+])('the pattern %s is called wrong because of a database', async (pattern, found, more) => {
+  const { dir } = newTree();
+  const entry = `{ dir: ${dir}, pattern: '${pattern}'${more}, replica: { path: /b } }`;
+  fs.rmSync(path.join(dir, found === 'a.db' ? 'b.sqlite' : 'a.db'));
+  const config = await withFound(await readText(`dbs: [${entry}]`));
+  const why = `no file in it matches the pattern ${pattern}, and ${found} is a database: correct the pattern`;
+  expect(config.unmatched).toEqual([{ dir, why }]);
+  expect(config.notes).toContain(`nothing of the directory ${dir} is replicated: ${why}`);
+});
+
+test('a pattern is not called wrong if other entries mean the databases, or there are none', async () => {
+  const { dir } = newTree();
+  fs.rmSync(path.join(dir, 'b.sqlite'));
+  fs.writeFileSync(path.join(dir, 'notes.txt'), 'no database');
+  fs.writeFileSync(path.join(dir, 'empty'), '');
+  const own = `{ path: ${dir}/a.db, replica: { path: /c } }`;
+  const wrong = `{ dir: ${dir}, pattern: '*.sqlite', replica: { path: /b } }`;
+  const named = await withFound(await readText(`dbs: [${wrong}, ${own}]`));
+  expect(named.unmatched).toEqual([]);
+  const right = ENTRY(dir, 'path: /d');
+  const meant = await withFound(await readText(`dbs: [${wrong}, ${right}]`));
+  expect(meant.unmatched).toEqual([]);
+  expect(meant.databases).toHaveLength(1);
+});
+
 const ENTRY = (dir: string, replica: string, more = ''): string =>
   `{ dir: ${dir}, pattern: '*.db'${more}, replica: { ${replica} } }`;
 

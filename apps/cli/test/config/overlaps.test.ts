@@ -124,3 +124,15 @@ test('symbolic links are resolved, also for missing files', async () => {
   const same = await problemsOf({ path: '/elsewhere/app.db', replicas });
   expect(same.join()).toContain('is already the target of dbs[0].replicas[0]');
 });
+
+test('two hard links of one database are refused', async () => {
+  const folder = temporaryFolder();
+  const [file, link] = [path.join(folder, 'app.db'), path.join(folder, 'link.db')];
+  fs.writeFileSync(file, '');
+  const other = { path: link, replicas: ['/c'] };
+  expect(await problemsOf({ path: file, replicas: ['/b'] }, other)).toEqual([]);
+  fs.linkSync(file, link);
+  expect(await problemsOf({ path: file, replicas: ['/b'] }, other)).toEqual([
+    `test.yml:3: dbs[1].path: ${link} is the same file as the path of dbs[0].path (a hard link): use the name that the application uses`,
+  ]);
+});

@@ -82,7 +82,15 @@ three: *base
 
 test('all syntax errors are reported with their lines', () => {
   expect(() => parse('a: 1\na: 2\nb: [1\nc: "x')).toThrow(/test\.yml is not YAML:\ntest\.yml:\d/);
-  expect(() => parse('a: 1\nb: 2\na: 3')).toThrow(/test\.yml:3: Map keys must be unique/);
+  expect(() => parse('a: 1\nb: 2\na: 3')).toThrow(
+    'test.yml:3: the key a is already in line 1: remove one of them',
+  );
+  expect(() => parse('dbs:\n  - path: /a\n    replica: { type: s3,\n      type: file }\n')).toThrow(
+    'test.yml:4: the key type is already in line 3: remove one of them',
+  );
+  expect(() => parse('- &x\n  a: 1\n- "b": 1\n  c: { a: 1 }\n  b: 2')).toThrow(
+    'test.yml:5: the key b is already in line 3: remove one of them',
+  );
 });
 
 test('an alias that contains itself is an error', () => {

@@ -6,6 +6,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { DatabaseConfig } from '../../src/config/model.ts';
 import { DatabaseSet } from '../../src/daemon/database-set.ts';
 import { NO_CHANGES } from '../../src/daemon/diff.ts';
+import { CancelledRestore } from '../../src/daemon/restore-missing.ts';
 
 const PATH = '/data/app.db';
 const CONFIG = { options: { path: PATH }, destinations: [] } as unknown as DatabaseConfig;
@@ -22,6 +23,8 @@ interface Scene {
   readonly restores: PromiseWithResolvers<void>[];
   /** Ends the last sync. */
   readonly endDrain: () => void;
+  /** The commands of these kinds fail. */
+  readonly failing: Set<string>;
 }
 
 /** A set whose replicator does nothing. `missing`: the database has to be restored. */
@@ -29,8 +32,10 @@ function newScene(missing: 'missing' | 'there', databases: readonly DatabaseConf
   const commands: string[] = [];
   const restores: PromiseWithResolvers<void>[] = [];
   const drained = Promise.withResolvers<void>();
+  const failing = new Set<string>();
   const execute = async ({ kind }: Command): Promise<unknown> => {
     commands.push(kind);
+    if (failing.has(kind)) throw new Error(`${kind} on purpose`);
     if (kind === 'drain') await drained.promise;
     return { state: 'following' };
   };
@@ -52,7 +57,7 @@ function newScene(missing: 'missing' | 'there', databases: readonly DatabaseConf
     drain: () => ({ shutdownSyncTimeoutMs: 1, shutdownSyncIntervalMs: 1 }),
     logger: { debug: log, info: log, warn: log, error: log },
   });
-  return { set, commands, restores, endDrain: () => drained.resolve() };
+  return { set, commands, restores, failing, endDrain: () => drained.resolve() };
 }
 
 test('a start during a stop starts the database again', async () => {
@@ -82,5 +87,32 @@ test('a restore that has failed stays known while it is tried again', async () =
   });
   restores[1]?.resolve();
   await vi.advanceTimersByTimeAsync(1);
+  expect(set.find(PATH)).toMatchObject({ state: 'replicating', error: undefined });
+});
+
+test.each(['drain', 'remove'])('a stop whose %s fails can be repeated', async (kind) => {
+  const { set, failing, endDrain } = newScene('there', [CONFIG]);
+  endDrain();
+  failing.add(kind);
+  await expect(set.stop(PATH)).rejects.toThrow('on purpose');
+  expect(set.find(PATH)?.state).toBe('replicating');
+  await expect(set.remove(PATH)).rejects.toThrow('on purpose');
+  expect(set.wanted).toEqual([CONFIG]);
+  await expect(set.whileStopped(PATH, async () => undefined)).rejects.toThrow('on purpose');
+  expect(set.find(PATH)?.state).toBe('replicating');
+  failing.clear();
+  await set.stop(PATH);
+  expect(set.find(PATH)?.state).toBe('stopped');
+});
+
+test('a restore that a stop has cancelled is no failure', async () => {
+  const { set, restores, endDrain } = newScene('missing', []);
+  endDrain();
+  await set.change(async () => ({ ...NO_CHANGES, added: [CONFIG] }));
+  await set.stop(PATH);
+  await set.start(PATH);
+  restores[0]?.reject(new CancelledRestore('it was stopped'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(restores).toHaveLength(2);
   expect(set.find(PATH)).toMatchObject({ state: 'replicating', error: undefined });
 });

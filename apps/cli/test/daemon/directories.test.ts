@@ -165,3 +165,16 @@ test('the last sync of a removed database delays only its new name', async () =>
   await expect.poll(() => stateOf('renamed.db'), WAIT).toBe('replicating');
   await expect.poll(() => databases.all.length, WAIT).toBe(2);
 });
+
+test('a pattern that means none of the databases there is known until it means one', async () => {
+  const { dir, databases, added, start, outside } = await newScene('a.sqlite', 'b.txt');
+  added.resolve();
+  const directories = await start();
+  const wrong = ['', expect.stringMatching(/pattern \*\.db, and a\.sqlite is a database/)];
+  expect(outside()).toEqual([wrong]);
+  await directories.looked();
+  expect(outside()).toEqual([wrong]);
+  fs.renameSync(path.join(dir, 'b.txt'), path.join(dir, 'b.db'));
+  await expect.poll(() => databases.replicated.length, WAIT).toBe(1);
+  expect(outside()).toEqual([]);
+});

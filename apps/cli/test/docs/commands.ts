@@ -98,7 +98,12 @@ restored database at a time. The temporary folder of the system may be in memory
 | inconclusive | the destination cannot be reached, access is denied, there is no room, or SQLite cannot check the copy; or \`restore\` cannot decide between the LTX files and a backup of Litestream 0.3 there |
 
 An assertion holds if the first column of its first row is neither NULL, 0 nor empty. It runs on a read-only connection. An SQL error
-is a failure of that assertion.
+is a failure of that assertion. But an assertion of the command that SQLite does not accept, neither for the restored nor for the live database, is a
+mistake of the command: it ends with exit code 2, and nothing is recorded. So does one with a syntax error, before anything is restored.
+
+The result is kept for \`status\` and \`/status\`, without assertions that the configuration (\`drill.assert\`) does not have: what you ask once must not make a
+destination unhealthy until somebody asks it again. A drill by hand clears an earlier failure if it restores the newest state, with the
+assertions that failed and with no weaker check than the configured one.
 
 If the live database is exactly in the restored state, all its pages are compared. That is certain if the position that the replicator
 recorded is the end of the log, or if the file is untouched since the replicator ended. If the database has moved on since, its pages as

@@ -106,8 +106,11 @@ folder, so that two databases never share a destination; a folder or file called
 With \`watch\` (the default), databases that appear are replicated within seconds. One that is removed gets a last sync, and its replica stays. A renamed database
 is a new one: the replica under the old name stays as it is, and the new name gets a full snapshot. A new file under an old name continues the replica of this
 name with a full snapshot. If the folder cannot be read, or another volume is mounted there, the databases stay as they are, and \`/status\` answers 503, because other databases may be
-in it. It does so too for a file that the pattern means and that cannot be read. A folder without databases is
-no error; with \`watch: false\` or \`-once\` one that does not exist is. At most 16 databases are opened at a time.
+in it. It does so too for a file that the pattern means and that cannot be read.
+
+A folder without databases is no error, because the first one may come later: \`status\`, \`config check\` and the log name it, and \`status\` ends with 0. It
+is one if the pattern means no file, and a file there that no entry means is a database: then the pattern seems to be wrong, \`status\` ends with 3,
+\`/status\` and \`/readyz\` answer 503, and \`replicate\` ends with 2 if it has \`-once\` or the entry \`watch: false\`. A folder that does not exist is treated in the same way. At most 16 databases are opened at a time.
 
 [\`sluice restore /data/tenants/eu/a.db\`](commands.md#restore) finds the replica by the path, also if neither the file nor the folder exists, and so do the other commands that take
 a database. \`restore-if-db-not-exists\` cannot be used, because a missing database has no name.`,

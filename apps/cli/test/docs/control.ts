@@ -75,7 +75,8 @@ Databases that were registered by a command stay, stopped ones stay stopped, and
   register: `Without \`-replica\`, the database must be in the configuration file as it is now; the other databases are not read again. With \`-replica\` it has
 the default settings, no drills, and is forgotten when the replicator ends. It is refused if it would share a destination, a staging folder or a path
 with another database of the replicator, even with a stopped one.`,
-  unregister: `A database of the configuration comes back with the next \`sluice reload\`, or a restart of the replicator.`,
+  unregister: `A database of the configuration comes back with the next \`sluice reload\`, or a restart of the replicator.
+Once more it succeeds, until then; a path that the replicator does not have is refused, with exit code 2.`,
   sync: `With \`-wait\` or \`-durable\`, a destination that fails is tried again at once: run it when you have mended one.`,
   reset: `For a staging folder that is damaged or takes too much room. The running replicator makes a last sync first, and a full snapshot afterwards; the TXIDs
 go on. Without one, the next start makes the snapshot. If a destination does not have everything that is staged, or if that is not known because there is neither a replicator nor a configuration, nothing is removed, and the exit code is

@@ -158,9 +158,11 @@ For a backup of Litestream 0.3, \`generation\` and \`position\` (index and offse
   "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
 \`\`\``,
   status: `With \`-watch\`, one line for each look. The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
-\`error_since\` is when that error began, if the replicator fails.
+\`error_since\` is when that error began, if the replicator fails. A directory of which nothing is replicated has a row of its own, with \`no database\`; \`healthy\`
+is true if it has no database yet.
 The \`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (see \`problems\`), \`empty\`, \`damaged\` (files are missing, so the
-newest state cannot be restored from it), or an [error code](errors.md): the listing failed, or the destination refuses snapshots.
+newest state cannot be restored from it), or an [error code](errors.md): the listing failed, the destination refuses
+snapshots, or it, or its lease, belongs to another replicator (\`REPLICA_IN_USE\`; \`last_error\` names that one, see [One writer](one-writer.md)).
 \`healthy\` matches the exit code. \`problems\` are sorted by the path of a commit, from the database to the destination.
 \`commits_seen\` counts from the start of the replicator. \`fencing\` shows whether conditional writes work there: \`honored\`,
 \`small files only\`, \`off\` (ignored or unknown: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before the

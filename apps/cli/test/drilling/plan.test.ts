@@ -118,7 +118,12 @@ test('without recorded times, the next drill follows the last one', async () => 
   const config = await databases(folder);
   const [one] = config[0]?.destinations ?? [];
   if (one === undefined) throw new Error('there is no destination');
-  await recordDrill(staging, one, { at, result: 'ok', problems: [] } as unknown as DrillReport);
+  await recordDrill(staging, one, {
+    at,
+    result: 'ok',
+    problems: [],
+    assertions: [],
+  } as unknown as DrillReport);
   const plan = await DrillPlan.create(config, clock, silent);
   expect(waits(plan, clock)[0]).toBe(DAY - HOUR);
 });

@@ -2,8 +2,10 @@
 
 import type { DrillReport } from '@sluice/core';
 import { expect, test } from 'vitest';
+import type { DatabaseConfig } from '../../src/config/model.ts';
 import { toLogLine } from '../../src/daemon/drill-log.ts';
 import { isCertifiable, toCertificate } from '../../src/drilling/certificate.ts';
+import { toRecorded } from '../../src/drilling/drill-one.ts';
 import { drillProblem } from '../../src/status/drill-health.ts';
 import { describeLastDrill, toDrillRow } from '../../src/status/drills.ts';
 
@@ -140,4 +142,20 @@ test('status says that a schedule is not kept', () => {
   expect(describeLastDrill('one', overdue)).toMatch(/; overdue: drill.every is (24h|1d)/);
   expect(rowAfter(-3 * DAY_MS, DAY_MS)).toMatchObject({ overdue: true }); // the clock was set back
   expect(rowAfter(3 * DAY_MS)).toMatchObject({ overdue: false, every_seconds: undefined });
+});
+
+test('a drill is recorded with what the configuration asks for', () => {
+  const at = { name: 'one', target: 'file:///one' };
+  const assertions = ['SELECT 1'];
+  const settings = { assertions, integrityCheck: 'full' };
+  const drills = { one: settings } as unknown as DatabaseConfig['drills'];
+  const common = { ...at, startedBy: 'command' };
+  const full = toRecorded({ drills }, at, 'command', 'full');
+  expect(full).toEqual({ ...common, configured: assertions, check: 'as configured' });
+  expect(toRecorded({ drills }, at, 'command', 'quick')).toMatchObject({ check: 'weaker' });
+  const none = toRecorded({ drills: {} }, at, 'command', 'none');
+  expect(none).toEqual({ ...common, configured: [], check: 'weaker' });
+  expect(toRecorded({ drills: {} }, at, 'command', 'quick')).toMatchObject({
+    check: 'as configured',
+  });
 });

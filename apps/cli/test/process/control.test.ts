@@ -221,15 +221,23 @@ test('a reset removes nothing that a destination does not have yet', async () =>
   await end(replicator);
 });
 
-test.each([['start'], ['stop'], ['snapshot'], ['reset']])(
-  '%s of a database that the replicator does not have is refused',
-  async (command) => {
-    const { database, replicator, sluice } = await running();
-    const { code, stderr } = await sluice(command, database('new'));
-    expect([code, stderr]).toEqual([2, expect.stringContaining(database('new')) as string]);
-    await end(replicator);
-  },
-);
+test('a database that the replicator does not have is refused by each command, with the nearest name', async () => {
+  const { database, replicator, sluice, json } = await running();
+  const typed = database('apq');
+  const refused = `${typed}: this replicator does not have it; did you mean ${database('app')}?`;
+  for (const command of ['start', 'stop', 'unregister', 'snapshot', 'reset']) {
+    const { code, stderr } = await sluice(command, typed);
+    expect([code, stderr], command).toEqual([2, expect.stringContaining(refused)]);
+  }
+  for (const command of ['stop', 'unregister', 'reset']) {
+    const { code, stderr } = await sluice(command, '-dry-run', typed);
+    expect([code, stderr], command).toEqual([2, expect.stringContaining(refused)]);
+  }
+  const other = await sluice('unregister', database('something-else'));
+  expect([other.code, other.stderr]).toEqual([2, expect.not.stringContaining('did you mean')]);
+  expect(await json('list')).toMatchObject({ databases: [{ path: database('app') }] });
+  await end(replicator);
+});
 
 test('without a replicator, commands for it say so', async () => {
   const { database, config, replicator, sluice } = await running();

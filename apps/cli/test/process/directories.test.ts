@@ -261,3 +261,59 @@ test('-once sends every database of a directory', async () => {
   expect((JSON.parse(stdout) as { databases: unknown[] }).databases).toHaveLength(2);
   expect(await rowsAt(backup('sub/b.db'))).toBe(3);
 });
+
+test('a pattern that misses the databases of its directory is a problem for every command', async () => {
+  const { folder, dir, file, configure, sluice, start } = newScene();
+  addRows(file('a.sqlite'), 1);
+  configure();
+  fs.appendFileSync(path.join(folder, 'sluice.yml'), 'addr: 127.0.0.1:0\n');
+  const why = /no file in it matches the pattern \*\.db, and a\.sqlite is a database/;
+  const status = await sluice('status', '-json');
+  expect([status.code, status.stderr]).toEqual([3, expect.stringMatching(why)]);
+  expect(parseOutput('status', status.stdout)).toMatchObject([
+    {
+      database: dir,
+      status: 'no database',
+      healthy: false,
+      problems: [expect.stringMatching(why)],
+    },
+  ]);
+  const once = await sluice('replicate', '-once');
+  expect([once.code, once.stderr]).toEqual([2, expect.stringMatching(why)]);
+  const replicator = start();
+  await replicator.says(why);
+  const [, page] = await replicator.says(/metrics at (http:\/\/[^/]+)/);
+  for (const route of ['status', 'readyz']) {
+    const answer = await fetch(`${page}/${route}`);
+    expect([answer.status, await answer.text()]).toEqual([503, expect.stringMatching(why)]);
+  }
+  const sync = await sluice('sync', '-wait');
+  expect([sync.code, sync.stderr]).toEqual([EXIT_CODES.database, expect.stringMatching(why)]);
+  // The pattern was right, after all: its first database is created.
+  addRows(file('b.db'), 1);
+  await expect.poll(async () => (await fetch(`${page}/readyz`)).status, WAIT).toBe(200);
+  await expect.poll(async () => (await sluice('status')).code, WAIT).toBe(0);
+  await end(replicator);
+});
+
+test('a directory without databases is named, and is no problem', async () => {
+  const { folder, dir, configure, sluice, start } = newScene();
+  configure();
+  fs.appendFileSync(path.join(folder, 'sluice.yml'), 'addr: 127.0.0.1:0\n');
+  const why = new RegExp(`there is no database \\*\\.db in ${dir}`);
+  const status = await sluice('status', '-json');
+  expect([status.code, status.stderr]).toEqual([0, expect.stringMatching(why)]);
+  expect(parseOutput('status', status.stdout)).toMatchObject([
+    { database: dir, status: 'no database', healthy: true, problems: [], destinations: [] },
+  ]);
+  fs.mkdirSync(path.join(folder, 'backup'));
+  const check = await sluice('check');
+  expect([check.code, check.stdout]).toEqual([0, expect.stringContaining(`${folder}/backup`)]);
+  const replicator = start();
+  await replicator.says(why);
+  const [, page] = await replicator.says(/metrics at (http:\/\/[^/]+)/);
+  for (const route of ['status', 'readyz']) {
+    expect((await fetch(`${page}/${route}`)).status).toBe(200);
+  }
+  await end(replicator);
+});

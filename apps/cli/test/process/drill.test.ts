@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test, vi } from 'vitest';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { addRows, openApplication } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
 import { sluice } from '../support/shell.ts';
@@ -185,6 +186,34 @@ test('each assertion is judged by itself, and an SQL error fails it', async () =
       { message: 'the assertion "SELECT NULL" returned NULL' },
     ],
   });
+});
+
+test('an assertion that is a mistake is one of the command', async () => {
+  const at = await scene();
+  const words = ['drill', '-config', at.config, '-tmp', at.scratch, '-replica', 'one'];
+  const syntax = await sluice([...words, '-assert', 'SELEC count(*) FROM notes']);
+  expect([syntax.code, syntax.stdout]).toEqual([2, '']);
+  expect(syntax.stderr).toMatch(/-assert "SELEC .*": near "SELEC": syntax error/);
+  const application = new Database(at.database);
+  onTestFinished(() => void application.close());
+  application.exec('CREATE TABLE newer (x)'); // not in the backup
+  const table = await sluice([...words, '-assert', 'SELECT count(*) FROM ntoes']);
+  expect([table.code, table.stdout]).toEqual([2, '']);
+  expect(table.stderr).toMatch(/no such table: ntoes; the live database does not accept it either/);
+  const lacking = await drill(at, '-replica', 'one', '-assert', 'SELECT 1 FROM newer');
+  expect(lacking.code).toBe(12);
+});
+
+test('an assertion by hand that does not hold changes nothing about the health', async () => {
+  const at = await scene();
+  const healthy = async (): Promise<unknown> => {
+    const { code, stdout } = await sluice(['status', '-config', at.config, '-json']);
+    const [row] = JSON.parse(stdout) as [{ problems: unknown; destinations: unknown[] }];
+    return [code, row.problems, row.destinations[0]];
+  };
+  const { code, rows } = await drill(at, '-replica', 'one', '-assert', 'SELECT 0');
+  expect([code, rows[0]?.result]).toEqual([12, 'failed']);
+  expect(await healthy()).toMatchObject([0, [], { state: 'ok', drill: { result: 'ok' } }]);
 });
 
 test('an emptied destination fails, because the staging folder knows what was sent', async () => {

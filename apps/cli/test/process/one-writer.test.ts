@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { addRows } from '../support/database.ts';
 import { CLIProcess, runProcess, type Ended } from '../support/process.ts';
 import { rowsAt, scene } from '../support/scene.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
@@ -16,6 +16,20 @@ async function replicateOnce(
   ...flags: readonly string[]
 ): Promise<Ended> {
   return await runProcess(['replicate', '-once', ...flags, database, `file://${backup}`]);
+}
+
+/** Of the only destination. */
+async function statusOf(
+  database: string,
+  backup: string,
+): Promise<{ code: number | null; state: string; last_error?: string }> {
+  const dbs = [{ path: database, replica: { path: backup } }];
+  const config = writeFile(path.dirname(database), 'status.yml', JSON.stringify({ dbs }));
+  const { code, stdout } = await runProcess(['status', '-json', '-config', config]);
+  const [row] = JSON.parse(stdout) as [
+    { destinations: [{ readonly state: string; readonly last_error?: string }] },
+  ];
+  return { code, ...row.destinations[0] };
 }
 
 /** A database on another machine. */
@@ -37,7 +51,11 @@ test('another database with the same destination is refused with exit code 14, a
     ),
   );
   expect(await rowsAt(backup)).toBe(5);
+  const status = await statusOf(staging, backup);
+  expect(status).toMatchObject({ code: 3, state: 'REPLICA_IN_USE' });
+  expect(status.last_error).toContain(`belongs to ${database} on `);
   expect((await replicateOnce(staging, backup, '-take-over')).code).toBe(0);
+  expect(await statusOf(staging, backup)).toMatchObject({ code: 0, state: 'ok' });
   expect(await rowsAt(backup)).toBe(1);
   expect((await replicateOnce(database, backup)).code).toBe(14);
 });
@@ -61,6 +79,8 @@ test('a running replicator stops when another one takes its replica over', async
   expect((await replicateOnce(elsewhere(1), backup, '-take-over')).code).toBe(0);
   addRows(database, 1);
   await first.says(/another replicator has taken it over.*code=REPLICA_IN_USE/);
+  const stateOf = async (): Promise<unknown> => (await statusOf(database, backup)).state;
+  await expect.poll(stateOf, { timeout: 120_000 }).toBe('REPLICA_IN_USE'); // its state file is a moment old
   first.kill('SIGTERM');
   expect((await first.ended()).code).toBe(14);
   expect(await rowsAt(backup)).toBe(1);

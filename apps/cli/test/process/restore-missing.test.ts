@@ -5,8 +5,9 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { addRows, countRows, imageOf } from '../support/database.ts';
 import { goldenBucket } from '../support/golden.ts';
-import { CLIProcess, runProcess } from '../support/process.ts';
+import { CLIProcess, RUNTIME_FOLDER, runProcess } from '../support/process.ts';
 import { rowsAt, scene } from '../support/scene.ts';
+import { sluice as runHere, type Outcome } from '../support/shell.ts';
 import { writeFile } from '../support/temporary.ts';
 
 // Each fsync may take seconds on a busy disk.
@@ -211,4 +212,24 @@ test('-once fails instead of waiting for a destination, and restores nothing', a
     /^sluice: nothing is restored, .*: far: .*\(REPLICA_DESTINATION_NOT_FOUND\)/,
   );
   expect(fs.existsSync(database)).toBe(false);
+});
+
+test('a stop ends the wait for a destination, and a start begins it again', async () => {
+  const { config, database, mount } = await sceneOfLostDisk();
+  const replicator = new CLIProcess(['replicate', '-config', config]);
+  await replicator.says(/nextTry=2s/);
+  const run = async (...words: readonly string[]): Promise<Outcome> =>
+    await runHere([...words, '-config', config], { XDG_RUNTIME_DIR: RUNTIME_FOLDER });
+  await run('stop', database);
+  expect((await run('list', '-json')).stdout).toContain('"status":"stopped"');
+  mount();
+  const started = await run('start', database);
+  expect(started.code, started.stderr).toBe(0);
+  await replicator.says(/was missing: restored from/);
+  await expect.poll(async () => (await run('sync', '-wait', database)).code, WITHIN).toBe(0);
+  replicator.kill('SIGTERM');
+  const { code, stdout } = await replicator.ended();
+  expect(code, stdout).toBe(0);
+  expect(countRows(database)).toBe(7);
+  expect(stdout).not.toMatch(/not replicated:/);
 });

@@ -23,10 +23,15 @@ export class ServedCommands {
     await this.#starting;
   }
 
+  /** A failure is logged: the database must be closed all the same. */
   async close(): Promise<void> {
     this.#starting ??= Promise.resolve(); // it is not started later
     await this.#starting;
-    await this.#server?.close();
+    try {
+      await this.#server?.close();
+    } catch (error) {
+      this.#logger.warn(`close the control socket in ${this.#metaPath}: ${messageOf(error)}`);
+    }
   }
 
   async #listen(commands: ControlCommands): Promise<void> {

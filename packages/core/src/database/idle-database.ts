@@ -169,7 +169,7 @@ export function readIdleFiles(
   return hasFrameAfter(files, wal) ? undefined : files;
 }
 
-/** Any error counts as a change: the opening reports it. So below. */
+/** Any error counts as a change, here and in `isUnchanged`: the opening reports it. */
 function areTimesUnchanged({ path, stamp, logStamp }: IdleFiles): boolean {
   try {
     const now = readStamp(path);

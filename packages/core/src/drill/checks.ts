@@ -3,12 +3,15 @@
 import Database from 'better-sqlite3';
 import { messageOf } from '../error.ts';
 import type { IntegrityCheck } from '../restore/integrity.ts';
+import { refusalOf } from './mistakes.ts';
 import { isObstacle, isObstacleComplaint } from '../restore/sqlite-obstacle.ts';
 
 export interface AssertionResult {
   readonly sql: string;
   /** Why it does not hold, as a predicate; undefined if it holds. */
   readonly failure: string | undefined;
+  /** SQLite does not accept it, for the restored database or for the live one: it is a mistake (mistakes.ts). */
+  readonly invalid?: true | undefined;
 }
 
 /** The results of all checks, as far as they got. */
@@ -74,7 +77,13 @@ function pragmaOf(check: Exclude<IntegrityCheck, 'none'>): string {
  */
 function runAssertion(file: string, sql: string): AssertionResult {
   try {
-    return { sql, failure: withDatabase(file, (database) => findFailure(database, sql)) };
+    return withDatabase(file, (database) => {
+      const refusal = refusalOf(database, sql);
+      if (refusal !== undefined) {
+        return { sql, failure: `failed: ${refusal.message}`, invalid: true };
+      }
+      return { sql, failure: findFailure(database, sql) };
+    });
   } catch (error) {
     const message = messageOf(error);
     if (!isObstacle(error)) return { sql, failure: `failed: ${message}` };

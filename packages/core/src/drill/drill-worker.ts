@@ -7,6 +7,7 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { checkRestored } from './checks.ts';
 import type { Examination, ExamineRequest, Reply } from './examine.ts';
 import { examineLive } from './live.ts';
+import { withMistakes } from './mistakes.ts';
 
 if (isMainThread) relay();
 else parentPort?.once('message', (request: ExamineRequest) => void answer(request));
@@ -35,9 +36,10 @@ async function answer(request: ExamineRequest): Promise<void> {
 async function examine(request: ExamineRequest): Promise<Examination> {
   const { restored, integrityCheck, assertions, live } = request;
   const checks = checkRestored(restored.file, integrityCheck, assertions, onStep);
-  if (live === undefined) return { ...checks, live };
-  onStep('the comparison with the live database');
-  return { ...checks, live: await examineLive({ ...live, restored }) };
+  if (live !== undefined) onStep('the comparison with the live database');
+  const seen = live && (await examineLive({ ...live, restored }));
+  const judged = await withMistakes(checks.assertions, live?.path, seen);
+  return { ...checks, assertions: judged, live: seen };
 }
 
 function onStep(step: string): void {

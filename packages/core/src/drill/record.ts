@@ -4,12 +4,11 @@
  * results are. Of two drills that end in the same instant, one result may be lost.
  */
 
-import path from 'node:path';
-import { toStagingError } from '../database/staging/staging-error.ts';
-import { readText, replaceText, systemFiles, type FileSystem } from '../file-system.ts';
-import { systemRandom, type Random } from '../random.ts';
+import { RecordList } from '../database/staging/record-list.ts';
+import { systemFiles, type FileSystem } from '../file-system.ts';
+import type { Random } from '../random.ts';
 import type { DrillReport } from './drill.ts';
-import type { DrillResult } from './verdict.ts';
+import { withoutAssertions, type DrillResult } from './verdict.ts';
 
 /** The last drill of a destination. Times are ISO 8601, UTC. */
 export interface DrillRecord {
@@ -45,9 +44,12 @@ export type DrillStart = 'schedule' | 'command';
 export type EarlierDrill = Pick<DrillRecord, 'at' | 'result' | 'kind' | 'startedBy'>;
 
 /** A failed drill that no success as strong has followed. */
-export type DrillFailure = Pick<DrillRecord, 'at' | 'kind' | 'startedBy' | 'problems'>;
+export interface DrillFailure extends Pick<DrillRecord, 'at' | 'kind' | 'startedBy' | 'problems'> {
+  /** Those that did not hold, and have not held since. */
+  readonly assertions?: readonly string[] | undefined;
+}
 
-const NAME = 'drill.json';
+const LIST = new RecordList('drill.json', isRecord);
 /** Kept for each destination, besides the last one. */
 const EARLIER_MAX = 20;
 
@@ -56,9 +58,7 @@ export async function readDrills(
   folder: string,
   files: FileSystem = systemFiles,
 ): Promise<readonly DrillRecord[]> {
-  const file = path.join(folder, NAME);
-  const text = await withStagingErrors(`read ${file}`, async () => readText(files, file));
-  return text === undefined ? [] : parseRecords(text);
+  return await LIST.read(folder, files);
 }
 
 export interface RecordPorts {
@@ -66,15 +66,26 @@ export interface RecordPorts {
   readonly random?: Random | undefined;
 }
 
+/** Where a drill is recorded, and what is not. */
+export interface RecordedDrill extends Pick<DrillRecord, 'name' | 'target' | 'startedBy'> {
+  /**
+   * The assertions of the configuration: results of others are not recorded, because nobody would clear them. undefined:
+   * all count.
+   */
+  readonly configured?: readonly string[] | undefined;
+  /** Whether SQLite's own check was weaker than that of the configuration. Default: it was not. */
+  readonly check?: 'as configured' | 'weaker' | undefined;
+}
+
 /** STAGING_FAILED or STAGING_FULL. Returns 'no folder' if there is no staging folder: it belongs to the replicator, who creates it. */
 export async function recordDrill(
   folder: string,
-  { name, target, startedBy }: Pick<DrillRecord, 'name' | 'target' | 'startedBy'>,
-  report: DrillReport,
-  { files = systemFiles, random = systemRandom }: RecordPorts = {},
+  drill: RecordedDrill,
+  whole: DrillReport,
+  { files = systemFiles, random }: RecordPorts = {},
 ): Promise<'recorded' | 'no folder'> {
-  const file = path.join(folder, NAME);
-  if ((await files.stat(folder)) === undefined) return 'no folder';
+  const { name, target, startedBy, configured } = drill;
+  const report = withoutAssertions(whole, (sql) => configured?.includes(sql) === false);
   const isThis = (record: DrillRecord): boolean => record.name === name && record.target === target;
   const known = await readDrills(folder, files);
   const { at, result, kind, txid, generation, position, timestamp } = report;
@@ -97,14 +108,12 @@ export async function recordDrill(
     lastSuccessAt: result === 'ok' ? at : last?.lastSuccessAt,
     startedBy,
   };
-  const failure = failureAfter(record, last && currentFailure(last));
+  const before = last && currentFailure(last);
+  const isOpen = before !== undefined && result === 'ok' && !covers(before, report, drill);
+  const failure = isOpen ? before : failureAfter(record, report, before);
   const earlier = last && [toEarlier(last), ...(last.earlier ?? [])].slice(0, EARLIER_MAX);
   const records = [...known.filter((each) => !isThis(each)), { ...record, failure, earlier }];
-  const text = `${JSON.stringify(records, undefined, 2)}\n`;
-  // The replicator removes `*.tmp` that a killed drill leaves.
-  const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
-  await withStagingErrors(`write ${file}`, async () => replaceText(files, file, text, temporary));
-  return 'recorded';
+  return await LIST.write(folder, records, files, random);
 }
 
 /**
@@ -118,11 +127,35 @@ export function currentFailure(record: DrillRecord): DrillFailure | undefined {
 
 function failureAfter(
   record: DrillRecord,
+  { assertions }: DrillReport,
   before: DrillFailure | undefined,
 ): DrillFailure | undefined {
   const isWarmAfterFull = record.kind === 'warm' && before !== undefined && before.kind !== 'warm';
   if (record.result === 'inconclusive' || isWarmAfterFull) return before;
-  return record.result === 'ok' ? undefined : toFailure(record);
+  if (record.result === 'ok') return undefined;
+  const broken = assertions.flatMap(({ sql, failure }) => (failure === undefined ? [] : [sql]));
+  const unseen = (before?.assertions ?? []).filter(
+    (sql) => !assertions.some((each) => each.sql === sql),
+  );
+  const all = [...broken, ...unseen];
+  return { ...toFailure(record), ...(all.length > 0 && { assertions: all }) };
+}
+
+/**
+ * Whether a drill that is ok has seen everything that failed before. One that somebody starts may restore an older state,
+ * or check less than the configuration says.
+ */
+function covers(
+  { assertions = [] }: DrillFailure,
+  report: DrillReport,
+  { startedBy, configured, check }: RecordedDrill,
+): boolean {
+  if (startedBy !== 'command') return true;
+  if (check === 'weaker') return false;
+  const holds = (sql: string): boolean =>
+    report.assertions.some((each) => each.sql === sql && each.failure === undefined);
+  const isAsked = (sql: string): boolean => configured?.includes(sql) !== false;
+  return report.txid === report.newestTXID && assertions.filter(isAsked).every(holds);
 }
 
 function toEarlier({ at, result, kind, startedBy }: DrillRecord): EarlierDrill {
@@ -131,24 +164,6 @@ function toEarlier({ at, result, kind, startedBy }: DrillRecord): EarlierDrill {
 
 function toFailure({ at, kind, startedBy, problems }: DrillRecord): DrillFailure {
   return { at, kind, startedBy, problems };
-}
-
-async function withStagingErrors<T>(action: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    throw toStagingError(action, error);
-  }
-}
-
-/** Leaves out everything that is not a record: a newer version may write others. */
-function parseRecords(text: string): readonly DrillRecord[] {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value.filter(isRecord) : [];
-  } catch {
-    return []; // torn by a power loss
-  }
 }
 
 function isRecord(value: unknown): value is DrillRecord {

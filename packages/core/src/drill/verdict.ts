@@ -74,7 +74,36 @@ export function judge(findings: Findings): { result: DrillResult; problems: Dril
 
 /** Errors that say what the destination holds. All others say that we could not find out. */
 function isAboutContent(error: unknown): boolean {
-  return isError(error) && CONTENT_CODES.some((code) => error.code.startsWith(code));
+  return isError(error) && isContentCode(error.code);
+}
+
+function isContentCode(code: ErrorCode): boolean {
+  return CONTENT_CODES.some((each) => code.startsWith(each));
+}
+
+/** A judged drill. */
+export interface Judged {
+  readonly result: DrillResult;
+  readonly problems: readonly DrillProblem[];
+  readonly assertions: readonly AssertionResult[];
+}
+
+/** The same drill without some of its assertions. */
+export function withoutAssertions<Each extends Judged>(
+  report: Each,
+  isLeftOut: (sql: string) => boolean,
+): Each {
+  const assertions = report.assertions.filter(({ sql }) => !isLeftOut(sql));
+  if (assertions.length === report.assertions.length) return report;
+  const messagesOf = (results: readonly AssertionResult[]): ReadonlySet<string> =>
+    new Set(results.flatMap(toBrokenAssertion).map(({ message }) => message));
+  const kept = messagesOf(assertions);
+  const gone = messagesOf(report.assertions.filter(({ sql }) => isLeftOut(sql)));
+  const problems = report.problems.filter(({ message }) => !gone.has(message));
+  const isFailure = ({ message, code, object }: DrillProblem): boolean =>
+    kept.has(message) || object !== undefined || (code !== undefined && isContentCode(code));
+  const failed = problems.some(isFailure) ? 'failed' : 'inconclusive';
+  return { ...report, assertions, problems, result: problems.length === 0 ? 'ok' : failed };
 }
 
 const CONTENT_CODES: readonly string[] = [

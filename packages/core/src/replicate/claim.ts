@@ -43,8 +43,10 @@ export class StagingClaim {
    * was touched then.
    */
   async start(): Promise<void> {
+    const trying = this.#try();
+    this.#trying = trying.catch(() => undefined); // it is handled below
     try {
-      await this.#try();
+      await trying;
     } catch (error) {
       if (isError(error, 'STAGING_IN_USE')) throw error;
       this.#fail(error);
@@ -78,6 +80,7 @@ export class StagingClaim {
 
   async #try(): Promise<void> {
     const { options, clock, onOwned, onWaiting } = this.#context;
+    if (this.#isClosed) return;
     const now = clock.monotonic();
     const missing = missingFolder(options);
     this.#isMissing = missing !== undefined;
@@ -90,9 +93,14 @@ export class StagingClaim {
     if (!this.#isClosed) await onOwned();
   }
 
-  async #acquire(): Promise<OwnerLock> {
+  /** undefined if it was closed meanwhile: nobody would release the lock. */
+  async #acquire(): Promise<OwnerLock | undefined> {
     const { options, clock } = this.#context;
-    return await OwnerLock.acquire({ folder: options.metaPath, database: options.path, clock });
+    const folder = options.metaPath;
+    const lock = await OwnerLock.acquire({ folder, database: options.path, clock });
+    if (!this.#isClosed) return lock;
+    lock.release();
+    return undefined;
   }
 
   #fail(error: unknown): void {

@@ -3,8 +3,8 @@
  * its lineage. It is written before a staged file is freed, so the record always includes files that
  * are gone from staging. If the record is lost, an image is taken.
  *
- * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`), until a file is sent or
- * found there.
+ * `reseed`: the destination may be empty, and gets a full snapshot then (`sluice reseed`). It is removed before anything is
+ * written there: if this process dies before the first file has arrived, somebody has to allow it again.
  *
  * For an encrypted destination `sealed` has the last encrypted files of level 0, and the last encrypted snapshots,
  * written before they are sent.
@@ -33,6 +33,8 @@ export class SentRecords {
   readonly #records = new Map<string, SentRecord>();
   readonly #sealed = new Map<string, readonly SealedRecord[]>();
   readonly #reseeding = new Set<string>();
+  /** Empty destinations that this process seeds, although it is not recorded any more that they may be empty. */
+  readonly #seeding = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
   #dirty = false;
 
@@ -80,35 +82,55 @@ export class SentRecords {
   set(key: string, record: SentRecord): void {
     this.#records.set(key, record);
     this.#reseeding.delete(key);
+    this.#seeding.delete(key);
     this.#dirty = true;
   }
 
   /** What an empty folder means: its disk is not mounted, unless nothing was sent there or it may be seeded again. */
   emptyRoot(key: string): EmptyRoot | undefined {
-    if (this.#reseeding.has(key)) return 'accept';
+    if (this.#reseeding.has(key) || this.#seeding.has(key)) return 'accept';
     return this.#records.has(key) ? 'refuse' : undefined;
   }
 
   /** Resolves when it is recorded that an empty destination may be seeded again. */
   async allowReseed(key: string): Promise<void> {
+    const isNew = !this.#reseeding.has(key);
     this.#reseeding.add(key);
     this.#dirty = true;
-    await this.save();
+    try {
+      await this.save();
+    } catch (error) {
+      if (isNew) this.#reseeding.delete(key); // whoever allowed it is told that it is not
+      throw error;
+    }
   }
 
   /** For an uploader: `emptyRoot`, and what ends a reseed. */
   emptinessOf(key: string): {
     readonly emptyRoot: () => EmptyRoot | undefined;
-    readonly onFound: () => void;
+    readonly onListed: (found: 'files' | 'nothing') => Promise<void>;
   } {
-    return { emptyRoot: () => this.emptyRoot(key), onFound: () => this.#endReseed(key) };
+    return {
+      emptyRoot: () => this.emptyRoot(key),
+      onListed: async (found) => this.#endReseed(key, found),
+    };
   }
 
-  /** Files are there: from now on an empty folder is a disk that is not mounted. Does not throw. */
-  #endReseed(key: string): void {
+  /**
+   * From now on an empty folder is a disk that is not mounted. Resolves when that is recorded: after a crash nothing would
+   * tell such a disk from a folder that may be seeded.
+   */
+  async #endReseed(key: string, found: 'files' | 'nothing'): Promise<void> {
+    if (found === 'files') this.#seeding.delete(key);
     if (!this.#reseeding.delete(key)) return;
+    if (found === 'nothing') this.#seeding.add(key);
     this.#dirty = true;
-    this.save().catch(() => undefined); // the next save writes it, and reports its own failure
+    try {
+      await this.save();
+    } catch (error) {
+      this.#reseeding.add(key); // the next listing tries it again
+      throw error;
+    }
   }
 
   /** The last files that were encrypted for a destination: level 0, then snapshots, each newest first. */

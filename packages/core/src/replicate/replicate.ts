@@ -10,6 +10,7 @@ import { ServedCommands } from '../control/served.ts';
 import type { ControlCommands } from '../control/server.ts';
 import { systemFiles, type FileSystem } from '../file-system.ts';
 import { systemRandom, type Random } from '../random.ts';
+import { refuseSecondName } from '../database/continuity/file.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
 import { assert, ReplicationError } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
@@ -300,6 +301,7 @@ class Replications implements Replicator {
         `add ${path}: this process replicates it already`,
       );
     }
+    refuseSecondName(path, this.#replications.keys());
     assert(targets.length > 0, 'a database has a destination');
     const { logger, onCrash, onProgress } = this.#options;
     const complete = completeOptions(database);

@@ -36,9 +36,15 @@ test.each([
   ["SELECT ''", 'returned an empty value'],
   ["SELECT x''", 'returned an empty value'],
   ['SELECT 1 WHERE 0', 'returned no row'],
-  ['SELECT v FROM nowhere', 'failed: no such table: nowhere'],
 ])('%s', (sql, failure) => {
   expect(runAssertions(makeDatabase(), [sql])).toEqual([{ sql, failure }]);
+});
+
+test.each([
+  ['SELECT v FROM nowhere', 'failed: no such table: nowhere'],
+  ['DELETE FROM t', 'failed: it returns no rows'],
+])('%s is not valid there', (sql, failure) => {
+  expect(runAssertions(makeDatabase(), [sql])).toEqual([{ sql, failure, invalid: true }]);
 });
 
 test('an assertion changes nothing, and does not prevent the next one', () => {

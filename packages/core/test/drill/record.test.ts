@@ -190,6 +190,68 @@ test('a drill that somebody started does not hide which one of the schedule fail
   expect(await readDrills(folder)).toMatchObject([{ at, startedBy: 'command', failure }]);
 });
 
+const CONFIGURED = ['SELECT count(*) FROM orders'];
+const BY_HAND = { ...ONE, startedBy: 'command', configured: CONFIGURED } as const;
+const SCHEDULED = { ...ONE, startedBy: 'schedule', configured: CONFIGURED } as const;
+
+/** A drill with one assertion, which is not true. */
+function asserted(sql: string, more: Partial<DrillReport> = {}): DrillReport {
+  const problems = [{ message: `the assertion ${JSON.stringify(sql)} returned 0` }];
+  const assertions = [{ sql, failure: 'returned 0' }];
+  return { ...REPORT, result: 'failed', problems, assertions, ...more };
+}
+
+const failureIn = async (folder: string): Promise<unknown> => {
+  const [record] = await readDrills(folder);
+  return record && currentFailure(record);
+};
+
+test('an assertion that is not configured is not recorded', async () => {
+  const folder = temporaryFolder();
+  await recordDrill(folder, BY_HAND, asserted('SELECT 0'));
+  expect(await readDrills(folder)).toMatchObject([{ result: 'ok', problems: [] }]);
+  expect(await failureIn(folder)).toBeUndefined();
+  const damage = { message: 'damaged', code: 'LTX_INVALID', object: 'level 0' } as const;
+  const both = asserted('SELECT 0');
+  await recordDrill(folder, BY_HAND, { ...both, problems: [damage, ...both.problems] });
+  expect(await failureIn(folder)).toMatchObject({ problems: ['damaged'] });
+});
+
+test('a configured assertion counts, whoever started the drill', async () => {
+  const folder = temporaryFolder();
+  await recordDrill(folder, BY_HAND, asserted(CONFIGURED[0] ?? ''));
+  expect(await failureIn(folder)).toMatchObject({ assertions: CONFIGURED, startedBy: 'command' });
+});
+
+test('a drill by hand clears a failed assertion only if it checks as much, and restores the newest state', async () => {
+  const folder = temporaryFolder();
+  await recordDrill(folder, SCHEDULED, asserted(CONFIGURED[0] ?? ''));
+  const holds = { ...REPORT, assertions: [{ sql: CONFIGURED[0] ?? '', failure: undefined }] };
+  await recordDrill(folder, BY_HAND, REPORT);
+  await recordDrill(folder, BY_HAND, asserted('SELECT 0'));
+  await recordDrill(folder, BY_HAND, { ...holds, txid: '0000000000000001' });
+  await recordDrill(folder, { ...BY_HAND, check: 'weaker' }, holds);
+  expect(await failureIn(folder)).toMatchObject({ assertions: CONFIGURED });
+  // Another failure by hand does not hide it.
+  await recordDrill(folder, BY_HAND, { ...REPORT, result: 'failed', problems: [{ message: 'm' }] });
+  await recordDrill(folder, BY_HAND, REPORT);
+  expect(await failureIn(folder)).toMatchObject({ assertions: CONFIGURED });
+  await recordDrill(folder, BY_HAND, holds);
+  expect(await failureIn(folder)).toBeUndefined();
+});
+
+test('a failed assertion is cleared by the schedule, and by hand once it is no longer configured', async () => {
+  for (const [drill, report] of [
+    [SCHEDULED, { ...REPORT, assertions: [{ sql: CONFIGURED[0] ?? '', failure: undefined }] }],
+    [{ ...BY_HAND, configured: [] }, REPORT],
+  ] as const) {
+    const folder = temporaryFolder();
+    await recordDrill(folder, SCHEDULED, asserted(CONFIGURED[0] ?? ''));
+    await recordDrill(folder, drill, report);
+    expect(await failureIn(folder)).toBeUndefined();
+  }
+});
+
 test('a failed drill that an older version recorded counts', async () => {
   const folder = temporaryFolder();
   const old = { ...ONE, at: REPORT.at, result: 'failed', problems: ['it is damaged'] };

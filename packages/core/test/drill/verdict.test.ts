@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES, ReplicationError, type ErrorCode } from '../../src/error.ts';
-import { judge, lossWindowMs, toComparison, type Findings } from '../../src/drill/verdict.ts';
+import {
+  judge,
+  lossWindowMs,
+  toComparison,
+  withoutAssertions,
+  type Findings,
+  type Judged,
+} from '../../src/drill/verdict.ts';
 
 const FINE: Findings = {
   error: undefined,
@@ -31,6 +38,31 @@ test('each finding alone fails a drill, and is named', () => {
   });
   expect(resultOf({ corruption: 'PRAGMA quick_check: wrong' })).toBe('failed');
   expect(resultOf({ comparison: { kind: 'different', pages: 1, first: 2 } })).toBe('failed');
+});
+
+test('without an assertion, a drill is what the other findings say', () => {
+  const sql = 'SELECT 0';
+  const assertions = [
+    { sql, failure: 'returned 0' },
+    { sql: 'SELECT NULL', failure: 'returned NULL' },
+  ];
+  const reportOf = (findings: Partial<Findings>): Judged => {
+    const all = { ...FINE, assertions, ...findings };
+    return { ...judge(all), assertions: all.assertions };
+  };
+  const without = (findings: Partial<Findings>, ...left: readonly string[]): Judged =>
+    withoutAssertions(reportOf(findings), (each) => left.includes(each));
+  expect(without({}, sql, 'SELECT NULL')).toEqual({ result: 'ok', problems: [], assertions: [] });
+  expect(without({}, sql)).toMatchObject({
+    result: 'failed',
+    assertions: [{ sql: 'SELECT NULL' }],
+  });
+  expect(without({}, 'SELECT 1')).toEqual(reportOf({}));
+  const every = [sql, 'SELECT NULL'];
+  const gone = new ReplicationError('REPLICA_UNAVAILABLE', 'gone');
+  expect(without({ error: gone }, ...every)).toMatchObject({ result: 'inconclusive' });
+  expect(without({ error: new Error('late') }, ...every)).toMatchObject({ result: 'inconclusive' });
+  expect(without({ corruption: 'c' }, ...every)).toMatchObject({ result: 'failed' });
 });
 
 test('a finding counts more than the error that ended the drill', () => {

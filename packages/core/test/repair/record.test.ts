@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { systemFiles, type FileSystem } from '../../src/file-system.ts';
 import { readRepair, recordRepair, type RepairRecord } from '../../src/repair/record.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
@@ -38,4 +39,21 @@ test.each([
   const folder = temporaryFolder();
   fs.writeFileSync(path.join(folder, 'repair.json'), text);
   expect(await readRepair(folder)).toBeUndefined();
+});
+
+test('repairs that end together do not share a temporary file', async () => {
+  const folder = temporaryFolder();
+  const created: string[] = [];
+  const files: FileSystem = {
+    ...systemFiles,
+    create: (file, access) => {
+      created.push(path.basename(file));
+      return systemFiles.create(file, access);
+    },
+  };
+  await Promise.all([recordRepair(folder, RECORD, files), recordRepair(folder, RECORD, files)]);
+  expect(new Set(created).size).toBe(2);
+  // The replicator removes what a killed repair leaves.
+  for (const name of created) expect(name).toMatch(/^repair\.json\.[0-9a-f]+\.tmp$/);
+  expect(fs.readdirSync(folder)).toEqual(['repair.json']);
 });

@@ -127,6 +127,26 @@ test('the state file says what a command did, if it is told to', async () => {
   }
 });
 
+test('a second name of a replicated file is refused', async () => {
+  const database = newDatabase('app.db');
+  const replicator = await newReplicator(database);
+  await streaming(replicator, database);
+  const folder = path.dirname(database.path);
+  const names = [path.join(folder, 'hard.db'), path.join(folder, 'symbolic.db')] as const;
+  fs.linkSync(database.path, names[0]);
+  fs.symlinkSync(database.path, names[1]);
+  for (const name of names) {
+    const second = { ...newDatabase('other.db').input, options: { path: name } };
+    const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining(database.path) };
+    await expect(replicator.execute({ kind: 'add', database: second })).rejects.toMatchObject(
+      refused,
+    );
+    expect(fs.existsSync(defaultMetaPath(name))).toBe(false);
+  }
+  database.db.exec("INSERT INTO t VALUES ('a')");
+  await streaming(replicator, database);
+});
+
 test('a snapshot is made on command', async () => {
   const database = newDatabase('app.db');
   const replicator = await newReplicator(database);

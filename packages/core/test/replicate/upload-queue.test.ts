@@ -101,6 +101,18 @@ test('only a drain shortens the pause after a failure; a wake-up does not', asyn
   expect(queue.failures).toBe(0);
 });
 
+test.for<[ErrorCode, number]>([
+  ['REPLICA_UNAUTHENTICATED', 7],
+  ['REPLICA_PERMISSION_DENIED', 7],
+  ['REPLICA_DESTINATION_NOT_FOUND', 7],
+  ['REPLICA_UNAVAILABLE', 61],
+])('%s is tried %i times in a drain of 30 s', async ([code, tries]) => {
+  const { queue, pauses } = queueOf(...Array.from({ length: 100 }, () => code));
+  queue.startDrain(500);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(pauses).toHaveLength(tries);
+});
+
 test('a pause doubles up to half a minute, and is shortened by up to half at random', () => {
   const pauseMs = (failures: number, fraction: number): number =>
     backoffMs(failures, { fraction: () => fraction, bits64: () => 1n });

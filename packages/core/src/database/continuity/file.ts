@@ -6,6 +6,7 @@
  */
 
 import fs from 'node:fs';
+import { ReplicationError } from '../../error.ts';
 import { readFullySync } from '../../file-io.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { isWritten, toFileStamp, type FileEvidence, type FileStamp } from './evidence.ts';
@@ -71,6 +72,33 @@ export function readStamp(path: string): FileStamp | undefined {
 /** Number of hard links of the file at `path`. */
 export function countLinks(path: string): number {
   return fs.statSync(path).nlink;
+}
+
+/**
+ * CONFIG_INVALID if the file at `path` is also the file of one of the other paths. Two names have two logs: each of their
+ * readers would see a file that is written to by the other log.
+ */
+export function refuseSecondName(path: string, others: Iterable<string>): void {
+  const own = statOf(path);
+  if (own === undefined) return;
+  if (own.nlink === 1n && fs.realpathSync.native(path) === path) return; // it has no other name
+  for (const other of others) {
+    const found = statOf(other);
+    if (found === undefined || keyOf(found) !== keyOf(own)) continue;
+    throw new ReplicationError(
+      'CONFIG_INVALID',
+      `add ${path}: it is another name of ${other}, which is replicated already; use the name that the application uses`,
+    );
+  }
+}
+
+/** undefined if there is none, or it cannot be seen. */
+function statOf(path: string): fs.BigIntStats | undefined {
+  try {
+    return fs.statSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Evidence of the open file; undefined while it is being written to. */

@@ -5,6 +5,7 @@
 
 import path from 'node:path';
 import { readText, replaceText, type FileSystem } from '../../file-system.ts';
+import { systemRandom, type Random } from '../../random.ts';
 import { toStagingError } from './staging-error.ts';
 
 export class RecordList<T> {
@@ -31,11 +32,14 @@ export class RecordList<T> {
     folder: string,
     records: readonly T[],
     files: FileSystem,
+    random: Random = systemRandom,
   ): Promise<'recorded' | 'no folder'> {
     const file = path.join(folder, this.#name);
+    // Two commands may end in the same instant. The replicator removes `*.tmp` that a killed one leaves.
+    const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
     try {
       if ((await files.stat(folder)) === undefined) return 'no folder';
-      await replaceText(files, file, `${JSON.stringify(records, undefined, 2)}\n`);
+      await replaceText(files, file, `${JSON.stringify(records, undefined, 2)}\n`, temporary);
       return 'recorded';
     } catch (error) {
       throw toStagingError(`write ${file}`, error);

@@ -42,8 +42,8 @@ export interface ListerContext {
   readonly record: () => SentRecord | undefined;
   /** What it means if a folder is empty and has lost its marker. */
   readonly emptyRoot: () => EmptyRoot | undefined;
-  /** A listing has found files. */
-  readonly onFound?: (() => void) | undefined;
+  /** It was listed and classified. Nothing is written there before this resolves. */
+  readonly onListed?: ((found: 'files' | 'nothing') => Promise<void>) | undefined;
   /** The last files encrypted for this destination. */
   readonly sealed: () => readonly SealedRecord[];
   /** Called for each listed file. */
@@ -127,6 +127,12 @@ export class Lister {
     const { chain, highest, newestAt } = holdings;
     if (chain === undefined) return result;
     try {
+      await this.#context.onListed?.(holdings.fileCount > 0 ? 'files' : 'nothing');
+    } catch (error) {
+      holdings.requireListing(); // nothing is sent before that
+      throw error;
+    }
+    try {
       const listed = { objects, capabilities, chain, highest, newestAt };
       const standing = await ownership?.require(listed, signal);
       if (standing === 'taken over') {
@@ -155,7 +161,6 @@ export class Lister {
       const isFirst = !this.#hasChecked;
       const isChecked = isFirst && client.openLocalFile !== undefined;
       if (listed.files.count === 0) await this.#noteOld(client, signal);
-      else this.#context.onFound?.();
       if (isFirst) await this.#notePlain(client, listed.files, signal);
       const unusable = isChecked ? await dropUnusable(client, listed.files, signal) : undefined;
       this.#hasChecked = true;

@@ -226,7 +226,9 @@ export class UploadQueue {
     if (this.#failure !== undefined && OF_OTHERS.has(this.#failure.code)) {
       return backoffMs(this.#failures, random, CONFLICT_BACKOFF_MS_MAX); // even during a drain
     }
-    return Math.min(backoffMs(this.#failures, random), this.#pauseMsMax);
+    const isDenied = this.#failure !== undefined && DENIALS.has(this.#failure.code);
+    const maxMs = isDenied ? Math.max(this.#pauseMsMax, DENIED_PAUSE_MS_MAX) : this.#pauseMsMax;
+    return Math.min(backoffMs(this.#failures, random), maxMs);
   }
 
   #settle(result: StepResult): void {
@@ -257,6 +259,17 @@ const ONLY_A_WRITE_ENDS: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_CONFLICT',
   'REPLICA_NOT_LISTED',
 ]);
+
+/** Only a person can change these, or a permission that is spreading: asking twice a second would not help. */
+const DENIALS: ReadonlySet<ErrorCode> = new Set([
+  'REPLICA_DESTINATION_NOT_FOUND',
+  'REPLICA_HOST_UNTRUSTED',
+  'REPLICA_NO_IDENTITY',
+  'REPLICA_PERMISSION_DENIED',
+  'REPLICA_UNAUTHENTICATED',
+]);
+/** During a drain: some seven tries within its 30 s, and the last ones not long before its end. */
+const DENIED_PAUSE_MS_MAX = 8_000;
 
 /** Somebody else writes there, which a retry does not change. */
 const OF_OTHERS: ReadonlySet<ErrorCode> = new Set(['REPLICA_CONFLICT', 'REPLICA_IN_USE']);

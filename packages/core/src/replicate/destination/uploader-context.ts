@@ -50,8 +50,8 @@ export interface UploaderContext extends SealerContext {
   readonly record: () => SentRecord | undefined;
   /** What it means if the destination is a folder that is empty and has lost its marker. */
   readonly emptyRoot: () => EmptyRoot | undefined;
-  /** A listing has found files. */
-  readonly onFound?: (() => void) | undefined;
+  /** See ListerContext. */
+  readonly onListed?: ((found: 'files' | 'nothing') => Promise<void>) | undefined;
   readonly onImageNeeded: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
   /** The position, the state or the last sent file changed. */
   readonly onChange: (change: { sent?: SentRecord }) => void;

@@ -12,7 +12,7 @@ import { toStagingError } from '../../database/staging/staging-error.ts';
 import { type FileSystem, replaceText } from '../../file-system.ts';
 import { within } from '../waits.ts';
 import type { DatabaseStatus } from './status.ts';
-import { clockShiftMs, type Moment } from './writer.ts';
+import { clockShiftMs, SHIFT_MS_MAX, type Moment } from './writer.ts';
 
 /** Minimum time between writes. */
 const WRITE_EVERY_MS = 1_000;
@@ -28,8 +28,8 @@ export function heartbeatMs(maxLagMs: number): number {
 }
 
 const HEARTBEAT_MS_MAX = 10_000;
-/** Half of what readers allow (writer.ts). */
-const SHIFT_MS_MAX = 500;
+/** Readers allow twice as much: they look at another moment. */
+const SHIFT_MS_TOUCHED_MAX: number = SHIFT_MS_MAX / 2;
 
 export interface StatusFileContext {
   readonly status: () => DatabaseStatus;
@@ -113,7 +113,7 @@ export class StatusFile {
 
   async #beat(): Promise<void> {
     const { clock, files, rest } = this.#context;
-    const isClockSet = clockShiftMs(this.#written, clock) > SHIFT_MS_MAX;
+    const isClockSet = clockShiftMs(this.#written, clock) > SHIFT_MS_TOUCHED_MAX;
     const isSame = this.#writtenRest !== undefined && rest() === this.#writtenRest && !isClockSet;
     if (!isSame || this.#writing !== undefined || files.touch === undefined) return this.write();
     const at = clock.monotonic();

@@ -44,7 +44,7 @@ export interface Moment {
 }
 
 /** After a larger shift of the wall clock, the time of a file says nothing. */
-const SHIFT_MS_MAX = 1_000;
+export const SHIFT_MS_MAX = 1_000;
 
 /** How far the wall clock was set since then, in ms, in whichever direction. */
 export function clockShiftMs(since: Moment, clock: Clock): number {

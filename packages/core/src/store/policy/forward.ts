@@ -1,5 +1,6 @@
 /** Common parts of the wrappers of a client. */
 
+import { posix } from 'node:path';
 import { isBrokenInvariant, isError, messageOf, ReplicationError } from '../../error.ts';
 import type { ReplicaClient } from '../client.ts';
 
@@ -46,10 +47,23 @@ export function toReplicationError(what: string, error: unknown): unknown {
 
 /** Descriptions of calls: the beginning of messages. */
 export const describeCall = {
-  list: (name: string, prefix: string): string => `list ${prefix}* at ${name}`,
-  get: (name: string, key: string): string => `open ${key} at ${name}`,
-  put: (name: string, key: string): string => `write ${key} to ${name}`,
-  delete: (name: string, keys: readonly string[]): string =>
-    `delete ${keys.length === 1 ? keys[0] : `${keys.length} objects`} at ${name}`,
-  copy: (name: string, from: string, to: string): string => `copy ${from} to ${to} at ${name}`,
+  list: (name: string, prefix: string): string => `list ${place(name, `${prefix}*`)}`,
+  get: (name: string, key: string): string => `open ${place(name, key)}`,
+  put: (name: string, key: string): string => `write ${place(name, key, 'to')}`,
+  delete: (name: string, keys: readonly string[]): string => {
+    const [first = ''] = keys;
+    if (keys.length === 1) return `delete ${place(name, first)}`;
+    const folder = isWholePath(name, first) ? name + posix.dirname(first) : name;
+    return `delete ${keys.length} objects at ${folder}`;
+  },
+  copy: (name: string, from: string, to: string): string => `copy ${from} to ${place(name, to)}`,
 };
+
+/** `file://` is no place: a key there is a whole path, and names it. */
+function place(name: string, key: string, preposition: 'at' | 'to' = 'at'): string {
+  return isWholePath(name, key) ? name + key : `${key} ${preposition} ${name}`;
+}
+
+function isWholePath(name: string, key: string): boolean {
+  return name.endsWith('://') && key.startsWith('/');
+}
