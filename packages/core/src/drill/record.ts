@@ -1,12 +1,12 @@
 /**
  * `drill.json` in the staging folder: the last drill of each destination, and its failure that still counts, for
- * `sluice status`, `/status` and `/metrics`. It is replaced atomically. If it is lost or torn, only these
- * results are. Of two drills that end in the same instant, one result may be lost.
+ * `sluice status`, `/status` and `/metrics`. It is replaced atomically and durably: a failure is not forgotten by a power
+ * loss. If it is lost, only these results are. Of two drills that end in the same instant, one result may be lost.
  */
 
 import path from 'node:path';
 import { toStagingError } from '../database/staging/staging-error.ts';
-import { readText, replaceText, systemFiles, type FileSystem } from '../file-system.ts';
+import { readText, systemFiles, writeDurably, type FileSystem } from '../file-system.ts';
 import { systemRandom, type Random } from '../random.ts';
 import type { DrillReport } from './drill.ts';
 import type { DrillResult } from './verdict.ts';
@@ -103,7 +103,9 @@ export async function recordDrill(
   const text = `${JSON.stringify(records, undefined, 2)}\n`;
   // The replicator removes `*.tmp` that a killed drill leaves.
   const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
-  await withStagingErrors(`write ${file}`, async () => replaceText(files, file, text, temporary));
+  await withStagingErrors(`write ${file}`, async () =>
+    writeDurably(files, file, text, 'shared', temporary),
+  );
   return 'recorded';
 }
 

@@ -4,7 +4,7 @@
  */
 
 import path from 'node:path';
-import { readText, replaceText, type FileSystem } from '../../file-system.ts';
+import { readText, replaceText, writeDurably, type FileSystem } from '../../file-system.ts';
 import { toStagingError } from './staging-error.ts';
 
 export class RecordList<T> {
@@ -26,16 +26,22 @@ export class RecordList<T> {
     }
   }
 
-  /** STAGING_FAILED or STAGING_FULL. Returns 'no folder' if the replicator has not created its folder yet. */
+  /**
+   * STAGING_FAILED or STAGING_FULL. Returns 'no folder' if the replicator has not created its folder yet. Unless it is
+   * durable, a power loss may leave a torn file.
+   */
   async write(
     folder: string,
     records: readonly T[],
     files: FileSystem,
+    durability: 'durable' | 'not synced' = 'not synced',
   ): Promise<'recorded' | 'no folder'> {
     const file = path.join(folder, this.#name);
     try {
       if ((await files.stat(folder)) === undefined) return 'no folder';
-      await replaceText(files, file, `${JSON.stringify(records, undefined, 2)}\n`);
+      const text = `${JSON.stringify(records, undefined, 2)}\n`;
+      if (durability === 'durable') await writeDurably(files, file, text, 'shared');
+      else await replaceText(files, file, text);
       return 'recorded';
     } catch (error) {
       throw toStagingError(`write ${file}`, error);
