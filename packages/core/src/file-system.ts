@@ -182,13 +182,9 @@ export async function writeDurably(
   file: string,
   text: string,
   access: Access = 'private',
+  temporary = `${file}.tmp`,
 ): Promise<void> {
-  await replaceBy(files, file, {
-    temporary: `${file}.tmp`,
-    text,
-    access,
-    durability: 'synced',
-  });
+  await replaceBy(files, file, { temporary, text, access, durability: 'synced' });
   await files.syncFolder(path.dirname(file));
 }
 

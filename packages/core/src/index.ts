@@ -177,6 +177,7 @@ export {
 } from './scrub/scrub.ts';
 export { repair, type RepairOptions, type RepairTarget } from './repair/repair.ts';
 export {
+  isWithoutBackup,
   outcomeOf,
   type DamagedFile,
   type DestinationRepair,

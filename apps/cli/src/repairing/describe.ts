@@ -1,6 +1,7 @@
 /** The output of repair, for people and as JSON, and its exit code. Pure. */
 
 import {
+  isWithoutBackup,
   outcomeOf,
   type DamagedFile,
   type DestinationRepair,
@@ -57,6 +58,11 @@ export function describeRepair({ database, destinations, mode, report }: Repaire
     lines.push(
       `  ! these destinations share no file, so nothing was copied between them: ${groups}; ` +
         'check that all of them are of this database',
+    );
+  }
+  if (isWithoutBackup(report)) {
+    lines.push(
+      '  ! there is no backup: no destination has a file; check the paths, and mount the disks',
     );
   }
   lines.push(...report.lost.map(describeLost));

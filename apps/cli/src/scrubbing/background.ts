@@ -18,16 +18,27 @@ import {
   type DamagedObject,
   type RepairReport,
   type Replicator,
-  type ScrubRecord,
   type ScrubSlice,
 } from '@sluice/core';
-import { messageOf, type Logger } from '@sluice/core/backend';
+import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { formatBytes, formatDuration } from '@sluice/core/config';
 import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { metaPathOf } from '../drilling/drill-one.ts';
 import { toRepairTargets } from '../repairing/targets.ts';
 import { ScrubJobs, type ScrubJob } from './jobs.ts';
+import {
+  afterSlice,
+  beginFirstRound,
+  beginRound,
+  describeGone,
+  isCurrent,
+  isRoundDue,
+  isSnapshotNeeded,
+  newlyDamaged,
+  remainingMs,
+  setDamaged,
+} from './rounds.ts';
 
 export interface BackgroundScrubsOptions {
   /** Those that are replicated now. */
@@ -40,6 +51,12 @@ export interface BackgroundScrubsOptions {
 }
 
 type ScrubInput = Parameters<typeof scrubSlice>[0];
+type Sent = Awaited<ReturnType<typeof lastSentTo>>;
+
+interface Recheck {
+  readonly sent: Sent;
+  readonly signal: AbortSignal;
+}
 
 /** Length of a slice: a restart repeats at most this, and one file. */
 const SLICE_MS = 30_000;
@@ -50,8 +67,6 @@ const RETRY_MS = 60_000;
 const RETRY_MS_MAX = 3_600_000;
 /** A snapshot takes its time to be made and sent. One that did not help is not repeated before this. */
 const ORDER_AGAIN_MS: number = 6 * 3_600_000;
-/** How often to look whether a full snapshot has made a damaged file unimportant. One listing each. */
-const RECHECK_MS = 60_000;
 
 /** Damaged files by destination, for the health of the replicator. */
 export class DamageReport {
@@ -194,18 +209,36 @@ export class BackgroundScrubs {
   async #scrub(job: ScrubJob, signal: AbortSignal): Promise<void> {
     const { database, destination, settings } = job;
     const { bytesPerSecond } = settings;
-    const emptyRoot = (await lastSentTo(metaPathOf(database), destination.target))?.emptyRoot;
+    const sent = await lastSentTo(metaPathOf(database), destination.target); // before the listing
     await using connections = new Destinations(this.#options.logger, 'read', bytesPerSecond);
     const { client } = await connections.open(destination, signal);
     if (job.record !== undefined && !isRoundDue(job))
-      return await this.#recheck(job, { client, emptyRoot, signal });
+      return await this.#recheck(job, { client, sent, signal });
     const record = job.record?.cursor === undefined ? beginRound(job) : job.record;
     const { cursor } = record;
+    const { emptyRoot } = sent ?? {};
     const slice = await scrubSlice({ client, cursor, emptyRoot, sliceMs: SLICE_MS, signal });
+    await this.#requireSent(job, slice.listed, sent, signal);
     job.record = afterSlice(record, slice);
     job.dueMs = systemClock.monotonic();
     if (slice.damaged.length > 0) await this.#mendFound(job, slice, signal);
     if (slice.cursor === undefined) await this.#endRound(job, slice.listed, signal);
+  }
+
+  /**
+   * RESTORE_GAP if the destination has lost its newest files: what is left proves nothing, and no damage is gone. Other
+   * destinations may have them.
+   */
+  async #requireSent(
+    job: ScrubJob,
+    listed: ScrubSlice['listed'],
+    sent: Sent,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const highest = listed.reduce((max, { maxTXID }) => (maxTXID > max ? maxTXID : max), 0n);
+    if (sent === undefined || sent.txid <= highest) return;
+    if (job.database.destinations.length > 1) await this.#mend(job, listed, signal);
+    throw new ReplicationError('RESTORE_GAP', describeGone(highest, sent.txid));
   }
 
   async #mendFound(job: ScrubJob, slice: ScrubSlice, signal: AbortSignal): Promise<void> {
@@ -216,13 +249,14 @@ export class BackgroundScrubs {
     await this.#mend(job, slice.listed, signal);
   }
 
-  /** Repairs all destinations of the database, with the known damage of this one read whole. */
+  /** Repairs all destinations of the database. Files that are known as damaged at one of them are read whole. */
   async #mend(job: ScrubJob, listed: ScrubSlice['listed'], signal: AbortSignal): Promise<void> {
     const { database, destination } = job;
     const { connections } = this.#options;
     const logger = this.#loggerOf(job);
-    const before = job.record?.damaged ?? [];
-    const suspects = new Set(before.map(({ object }) => object));
+    const jobs = this.#jobs.filter((each) => each.database === database);
+    const known = jobs.flatMap(({ record }) => record?.damaged ?? []);
+    const suspects = new Set(known.map(({ object }) => object));
     const report = await repair({
       destinations: await toRepairTargets(database, connections),
       mode: 'mend',
@@ -238,11 +272,24 @@ export class BackgroundScrubs {
         logger.info(`mended ${name}: ${scrubNameOf(file)} was ${reason}, copied from ${from}`);
       }
     }
+    this.#logOpen(report, logger);
     for (const each of report.destinations) this.#settle(database, each);
     const own = report.destinations.find(({ name }) => name === destination.name);
     if (own === undefined) return; // it did not answer: its damage stays known
     this.#supersede(job, listed);
     if (isSnapshotNeeded(job, listed) || own.stuckAt !== undefined) await this.#orderSnapshot(job);
+  }
+
+  /** What a repair has seen and could not mend, besides damaged files. */
+  #logOpen({ destinations, lost, conflicts }: RepairReport, logger: Logger): void {
+    for (const { name, failures } of destinations) {
+      for (const { file, why } of failures) {
+        logger.warn(`${name} does not take ${scrubNameOf(file)}, which it lacks: ${why}`);
+      }
+    }
+    if (lost.length + conflicts.length === 0) return;
+    const what = conflicts.length > 0 ? 'two histories' : 'states that no destination can restore';
+    logger.error(`a repair found ${what}: run "sluice repair -dry-run" to see which`);
   }
 
   /** A repair for one destination may find damage at another one. */
@@ -254,7 +301,11 @@ export class BackgroundScrubs {
     const known = job.record?.damaged ?? [];
     const found = newlyDamaged(known, own.damaged);
     this.#logFound(job, found);
-    const still = new Set(own.stillDamaged.map(scrubNameOf));
+    if (job.record === undefined && found.length > 0) beginFirstRound(job);
+    // A file that could not be read again is not mended.
+    const still = new Set(
+      [...own.stillDamaged, ...own.unread.map(({ file }) => file)].map(scrubNameOf),
+    );
     setDamaged(job, [...known, ...found]);
     setDamaged(
       job,
@@ -300,11 +351,13 @@ export class BackgroundScrubs {
   /** Forgets damage that a full snapshot has made unimportant, or that is gone. */
   async #recheck(
     job: ScrubJob,
-    { client, emptyRoot, signal }: Pick<ScrubInput, 'client' | 'emptyRoot' | 'signal'>,
+    { client, sent, signal }: Pick<ScrubInput, 'client'> & Recheck,
   ): Promise<void> {
     const { record } = job;
     if (record === undefined) return;
+    const { emptyRoot } = sent ?? {};
     const listed = await Array.fromAsync(client.listFiles('all', { emptyRoot, signal }));
+    await this.#requireSent(job, listed, sent, signal);
     this.#supersede(job, listed);
     if (isSnapshotNeeded(job, listed)) await this.#orderSnapshot(job);
     job.dueMs = systemClock.monotonic() + remainingMs(job);
@@ -332,67 +385,4 @@ export class BackgroundScrubs {
   #loggerOf({ database }: Pick<ScrubJob, 'database'>): Logger {
     return loggerFor(this.#options.logger, database.options.path);
   }
-}
-
-/** The damaged files that are not known yet. */
-function newlyDamaged(
-  known: readonly DamagedObject[],
-  damaged: ScrubSlice['damaged'],
-): DamagedObject[] {
-  const at = new Date(systemClock.now()).toISOString();
-  return damaged
-    .map(({ file, code, why }) => ({ object: scrubNameOf(file), code, why, at }))
-    .filter(({ object }) => !known.some((each) => each.object === object));
-}
-
-function beginRound({ destination: { name, target }, record }: ScrubJob): ScrubRecord {
-  return {
-    name,
-    target,
-    startedAt: new Date(systemClock.now()).toISOString(),
-    objects: 0,
-    bytes: 0,
-    completedAt: record?.completedAt,
-    lastSuccessAt: record?.lastSuccessAt,
-    damaged: record?.damaged ?? [],
-    mended: record?.mended ?? 0,
-  };
-}
-
-function afterSlice(record: ScrubRecord, { cursor, objects, bytes }: ScrubSlice): ScrubRecord {
-  return { ...record, cursor, objects: record.objects + objects, bytes: record.bytes + bytes };
-}
-
-function setDamaged(job: ScrubJob, damaged: readonly DamagedObject[]): void {
-  if (job.record === undefined) return;
-  const mended = job.record.mended + Math.max(0, job.record.damaged.length - damaged.length);
-  job.record = { ...job.record, damaged, mended };
-}
-
-/** Whether no later full snapshot is there. */
-function isSnapshotNeeded({ record }: ScrubJob, listed: ScrubSlice['listed']): boolean {
-  const current = (record?.damaged ?? []).filter(isCurrent);
-  return current.some(({ object }) => !isSuperseded(object, -Infinity, listed));
-}
-
-/** Whether the newest state may depend on it. */
-function isCurrent({ superseded }: DamagedObject): boolean {
-  return superseded !== true;
-}
-
-function isRoundDue({ record, settings }: ScrubJob): boolean {
-  return record?.cursor !== undefined || elapsedMs(record) >= settings.everyMs;
-}
-
-/** Until the next round, or the next look at what is damaged. */
-function remainingMs({ record, settings }: ScrubJob): number {
-  const untilRound = Math.max(0, settings.everyMs - elapsedMs(record));
-  return record?.damaged.some(isCurrent) === true ? Math.min(untilRound, RECHECK_MS) : untilRound;
-}
-
-/** Since the start of the last round. A start in the future is not believed: the clock was set back. */
-function elapsedMs(record: ScrubRecord | undefined): number {
-  if (record === undefined) return Infinity;
-  const ms = systemClock.now() - Date.parse(record.startedAt);
-  return ms < 0 ? Infinity : ms;
 }

@@ -293,7 +293,7 @@ function isOfOther({ state, lastError, lastSuccessAt = '' }: DestinationStatus):
 
 /**
  * The lag that the replicator reported plus the time since its report. If no replicator runs,
- * changes since its end count from that end.
+ * changes since its end count from that end. undefined if a replicator has just started, and does not know yet.
  */
 function lagOf(
   name: string,
@@ -303,6 +303,7 @@ function lagOf(
   const { state, writer, sinceEnd, ageMs } = local;
   if (state?.txid === undefined) return undefined;
   const own = facts?.destinations.find((destination) => destination.name === name);
+  if (own?.isConfirmed === false && writer !== 'ended') return undefined; // commits from before its start may be missing
   const known = own === undefined ? 0 : lagMs(own, facts?.freshMs ?? 0);
   const isListed = txid !== undefined && txid >= state.txid;
   if (writer === 'ended') {

@@ -76,7 +76,7 @@ it. A restart forgets who was told: what is unhealthy after it is sent again. UR
 time, at most \`bytes-per-second\` fast. A restart continues the round after the last file that was read (\`scrub.json\` in the staging folder). A damaged file
 is an ERROR with its name, and makes the database unhealthy. It is replaced at once by a [repair](repair.md) from another destination. If none has
 it whole, the replicator makes a full snapshot; after that the newest state can be restored again, and only older states are lost. At the end of a
-round everything that the destinations lack is copied, too. The state is in \`sluice status\` and \`/metrics\`. A scrub costs one request for each file, and the
+round everything that the destinations lack is copied, too. Where the newest file that was sent is gone, the round does not count. The state is in \`sluice status\` and \`/metrics\`. A scrub costs one request for each file, and the
 traffic of all files. \`replicate -once\` does not scrub.`,
     '### The page',
     `With \`addr\`, the replicator serves [a page](page.md) at it: would data be lost now, how much, and since when? It can be read without a token if

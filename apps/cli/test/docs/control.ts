@@ -77,7 +77,7 @@ the default settings, no drills, and is forgotten when the replicator ends. It i
 with another database of the replicator, even with a stopped one.`,
   unregister: `A database of the configuration comes back with the next \`sluice reload\`, or a restart of the replicator.
 Once more it succeeds, until then; a path that the replicator does not have is refused, with exit code 2.`,
-  sync: `With \`-wait\` or \`-durable\`, a destination that fails is tried again at once: run it when you have mended one.`,
+  sync: `With \`-wait\` or \`-durable\`, each destination is listed first, so the answer tells what is there now. One that fails is tried again at once: run it when you have mended one.`,
   reset: `For a staging folder that is damaged or takes too much room. The running replicator makes a last sync first, and a full snapshot afterwards; the TXIDs
 go on. Without one, the next start makes the snapshot. If a destination does not have everything that is staged, or if that is not known because there is neither a replicator nor a configuration, nothing is removed, and the exit code is
 [3](errors.md#exit-codes); with \`-force\`, its states between the last upload and the new snapshot cannot be restored. Replicas are not touched.`,

@@ -1,7 +1,7 @@
 /**
  * `drill.json` in the staging folder: the last drill of each destination, and its failure that still counts, for
- * `sluice status`, `/status` and `/metrics`. It is replaced atomically. If it is lost or torn, only these
- * results are. Of two drills that end in the same instant, one result may be lost.
+ * `sluice status`, `/status` and `/metrics`. It is replaced atomically and durably: a failure is not forgotten by a power
+ * loss. If it is lost, only these results are. Of two drills that end in the same instant, one result may be lost.
  */
 
 import { RecordList } from '../database/staging/record-list.ts';
@@ -113,7 +113,7 @@ export async function recordDrill(
   const failure = isOpen ? before : failureAfter(record, report, before);
   const earlier = last && [toEarlier(last), ...(last.earlier ?? [])].slice(0, EARLIER_MAX);
   const records = [...known.filter((each) => !isThis(each)), { ...record, failure, earlier }];
-  return await LIST.write(folder, records, files, random);
+  return await LIST.write(folder, records, files, { random, durability: 'durable' });
 }
 
 /**

@@ -1,12 +1,19 @@
-/** Reads an LTX file of a destination, decrypted, with the header at its start. */
+/** Reads an LTX file of a destination, decrypted, with the header at its start, and verifies it on the way. */
 
+import { isError, ReplicationError } from '../error.ts';
+import { threadKernel } from '../kernel/kernel.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
+import { FileVerifier } from '../repair/read-whole.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import { describeFile } from '../store/describe.ts';
 
 export interface DecryptedFile {
   readonly header: LTXHeader;
   readonly sizeBytes: number;
-  /** All bytes, with the header. Can be read once; leave it early to free the connection. */
+  /**
+   * All bytes, with the header; the last ones come after all of them were verified. LTX_… if the file is damaged, or
+   * is another one than its name says. Can be read once; leave it early to free the connection.
+   */
   readonly body: AsyncIterableIterator<Uint8Array>;
 }
 
@@ -26,11 +33,46 @@ export async function readFile(
       start = Buffer.concat([start, next.value]);
     }
     const header = decodeHeader(start);
-    return { header, sizeBytes, body: prepended(start, chunks) };
+    return { header, sizeBytes, body: verified(file, prepended(start, chunks)) };
   } catch (error) {
     await chunks.return?.();
-    throw error;
+    throw withName(file, error);
   }
+}
+
+function verified(
+  file: LTXFileInfo,
+  chunks: AsyncIterator<Uint8Array>,
+): AsyncIterableIterator<Uint8Array> {
+  const verifier = new FileVerifier(file, threadKernel());
+  let held: Uint8Array | undefined;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        for (;;) {
+          const next = await chunks.next();
+          const before = held;
+          held = undefined;
+          if (next.done !== true) {
+            verifier.push(next.value);
+            held = next.value.slice();
+          } else if (before === undefined) return { done: true, value: undefined };
+          else verifier.finish();
+          if (before !== undefined) return { done: false, value: before };
+        }
+      } catch (error) {
+        await chunks.return?.(); // frees the connection
+        throw withName(file, error);
+      }
+    },
+    async return() {
+      await chunks.return?.();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 function prepended(
@@ -52,4 +94,11 @@ function prepended(
       return { done: true, value: undefined };
     },
   };
+}
+
+/** An error about the content names the file. */
+function withName(file: LTXFileInfo, error: unknown): unknown {
+  if (!isError(error) || !error.code.startsWith('LTX_')) return error;
+  const { code, message } = error;
+  return new ReplicationError(code, `read ${describeFile(file)}: ${message}`, { cause: error });
 }

@@ -17,7 +17,7 @@ import { systemClock } from '../clock.ts';
 import { OwnerLock } from '../database/staging/owner-lock.ts';
 import { seal, type SealPlace } from '../encryption/sealed-body.ts';
 import { isFull, isSystemError } from '../database/staging/staging-error.ts';
-import { messageOf, ReplicationError } from '../error.ts';
+import { isError, messageOf, ReplicationError } from '../error.ts';
 import { systemFiles } from '../file-system.ts';
 import { LEVEL_SNAPSHOT } from '../history/levels.ts';
 import { formatFileChecksum } from '../ltx/file.ts';
@@ -46,7 +46,10 @@ export interface RekeyReport {
   readonly sizeBytes: number;
 }
 
-/** STAGING_IN_USE if a replicator runs. REPLICA_NO_IDENTITY or LTX_INVALID for a file that cannot be decrypted. */
+/**
+ * STAGING_IN_USE if a replicator runs. REPLICA_NO_IDENTITY for a file that cannot be decrypted; LTX_… for the first one
+ * that is damaged, after all others.
+ */
 export async function rekey(options: RekeyOptions): Promise<RekeyReport> {
   const { local } = options;
   const isHere = local && (await systemFiles.stat(local.metaPath)) !== undefined;
@@ -69,11 +72,18 @@ async function rekeyAll(
   const files = await Array.fromAsync(replica.listFiles('all', { signal }));
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   let [sizeBytes, doneBytes] = [0, 0];
+  let damage: ReplicationError | undefined;
   for (const file of files) {
-    sizeBytes += await rekeyOne(replica, file, records, signal);
+    try {
+      sizeBytes += await rekeyOne(replica, file, records, signal);
+    } catch (error) {
+      if (!isError(error) || !error.code.startsWith('LTX_')) throw error;
+      damage ??= error; // the others still get the new keys
+    }
     doneBytes += file.sizeBytes;
     onProgress?.(doneBytes, totalBytes);
   }
+  if (damage !== undefined) throw damage;
   return { files: files.length, sizeBytes };
 }
 

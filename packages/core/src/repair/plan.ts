@@ -87,6 +87,7 @@ export function planRepair(destinations: readonly PlannedDestination[], nowMs: n
     lost: [
       ...damagedEverywhere(destinations, union, promises),
       ...missingEverywhere(union, promises),
+      ...withoutSnapshot(destinations, promises),
     ],
   };
 }
@@ -227,6 +228,26 @@ function missingEverywhere(
     .gaps.filter(({ after }) => after !== undefined)
     .filter(({ fromTXID }) => promises.some((promised) => promised.isPromised(fromTXID)))
     .map(({ fromTXID, toTXID }) => ({ why: 'missing', fromTXID, toTXID }));
+}
+
+/**
+ * States before the first full snapshot that is listed: their files are left, but not what they continue. Retention
+ * leaves such files only where they are no longer promised. Where Sluice deletes nothing, somebody else may do so.
+ */
+function withoutSnapshot(
+  destinations: readonly PlannedDestination[],
+  promises: readonly Promised[],
+): LostStates[] {
+  const listed = unionOf(destinations.map(({ files }) => files.map(toHistoryFile)));
+  const [first] = statesOf(new FilesByEnd(listed), lineageStarts(listed));
+  const judges = promises.filter((_, index) => destinations[index]?.policy !== undefined);
+  if (first === undefined || judges.length === 0) return []; // without any state, all destinations are stuck
+  const lost = listed.filter(
+    ({ maxTXID }) => maxTXID < first && judges.every((promised) => promised.isPromised(maxTXID)),
+  );
+  const [earliest] = lost.map(({ maxTXID }) => maxTXID).sort(compare);
+  if (earliest === undefined) return [];
+  return [{ why: 'missing', fromTXID: earliest, toTXID: first - 1n }];
 }
 
 /** Which destinations have a file good. */

@@ -54,6 +54,11 @@ export interface RepairReport {
 /** `whole`: nothing was found. `mended`: everything that was found is mended. `open`: something is not. */
 export type RepairOutcome = 'whole' | 'mended' | 'open';
 
+/** Whether destinations answered, and none has a file: there is no backup, or this is not its place. */
+export function isWithoutBackup({ destinations }: Pick<RepairReport, 'destinations'>): boolean {
+  return destinations.length > 0 && destinations.every(({ files }) => files === 0);
+}
+
 /** Sums a report up. With "dry-run", what would be copied counts as not mended. */
 export function outcomeOf(report: RepairReport, mode: 'mend' | 'dry-run'): RepairOutcome {
   const { destinations, lost, conflicts, groups, unanswered } = report;
@@ -62,6 +67,7 @@ export function outcomeOf(report: RepairReport, mode: 'mend' | 'dry-run'): Repai
     conflicts.length > 0 ||
     groups.length > 1 ||
     unanswered.length > 0 ||
+    isWithoutBackup(report) ||
     destinations.some(
       ({ failures, stillDamaged, unread, stuckAt }) =>
         failures.length + stillDamaged.length + unread.length > 0 || stuckAt !== undefined,

@@ -1,6 +1,7 @@
 /**
  * `scrub.json` in the staging folder: for each destination where its round of the scrub stands, and what was
- * found. It is replaced atomically; only the replicator writes it. If it is lost or torn, a new round begins.
+ * found. It is replaced atomically, and durably if something is damaged: a power loss must not forget that. Only the
+ * replicator writes it. If it is lost or torn, a new round begins.
  */
 
 import { RecordList } from '../database/staging/record-list.ts';
@@ -55,7 +56,8 @@ export async function recordScrubs(
   records: readonly ScrubRecord[],
   files: FileSystem = systemFiles,
 ): Promise<'recorded' | 'no folder'> {
-  return await LIST.write(folder, records, files);
+  const hasDamage = records.some(({ damaged }) => damaged.length > 0);
+  return await LIST.write(folder, records, files, hasDamage ? 'durable' : 'not synced');
 }
 
 function isRecord(value: unknown): value is ScrubRecord {

@@ -5,6 +5,8 @@ import type { DrillReport } from '../../src/drill/drill.ts';
 import { systemFiles, type FileSystem } from '../../src/file-system.ts';
 import { currentFailure, readDrills, recordDrill } from '../../src/drill/record.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
+import { MemoryFiles } from '../support/memory-file-system.ts';
+import { randomFrom } from '../support/random.ts';
 
 const REPORT: DrillReport = {
   result: 'ok',
@@ -281,4 +283,18 @@ test('a file that cannot be read is an error', async () => {
   const folder = temporaryFolder();
   fs.mkdirSync(path.join(folder, 'drill.json'));
   await expect(readDrills(folder)).rejects.toMatchObject({ code: 'STAGING_FAILED' });
+});
+
+test('a power loss does not forget a failed drill', async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const files = new MemoryFiles();
+    await files.makeFolder('/staging');
+    await files.syncFolder('/');
+    await recordDrill('/staging', ONE, REPORT, { files });
+    const failed: DrillReport = { ...REPORT, result: 'failed', problems: [{ message: 'damaged' }] };
+    await recordDrill('/staging', ONE, failed, { files });
+    files.crash(randomFrom(seed));
+    const [record] = await readDrills('/staging', files);
+    expect(record && currentFailure(record)?.problems).toEqual(['damaged']);
+  }
 });

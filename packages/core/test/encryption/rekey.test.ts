@@ -18,9 +18,12 @@ import {
   type SurveyedReplica,
 } from '../../src/restore/plan/survey.ts';
 import { SentRecords } from '../../src/replicate/record.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
+import { bodyFromBytes } from '../../src/store/body.ts';
 import { chaos } from '../../src/store/chaos.ts';
 import { memoryClient, type MemoryStore } from '../../src/store/memory.ts';
 import { Scene } from '../replicate/scene.ts';
+import { encodeFile } from '../restore/bucket.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 import { newKeys } from './keys.ts';
 
@@ -109,6 +112,67 @@ test('a damaged file, or one for other keys, is not replaced', async () => {
   expect(bytesOf(scene.store).get(key)).toEqual(before.get(key));
   const stranger = replicaOf(scene.store, next.reader);
   await expect(rekey({ replica: stranger })).rejects.toMatchObject({ code: 'REPLICA_NO_IDENTITY' });
+});
+
+/** A destination without encryption, of which one file is changed. */
+async function plainWith(change: (store: MemoryStore, key: string) => void): Promise<Scene> {
+  const scene = new Scene().start();
+  scene.staged.image();
+  scene.staged.commit();
+  scene.staged.commit();
+  expect(await scene.drained()).toBe('complete');
+  const key = [...scene.store.objects.keys()].find((each) => each.includes('/0/0000000000000002'));
+  change(scene.store, key ?? '');
+  return scene;
+}
+
+function stored(store: MemoryStore, key: string): Buffer {
+  return Buffer.from(store.objects.get(key)?.bytes ?? []);
+}
+
+test.for<[string, (store: MemoryStore, key: string) => void]>([
+  [
+    'with a flipped bit',
+    (store, key) => {
+      const bytes = stored(store, key);
+      const middle = bytes.length >> 1;
+      bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+      store.put(key, bytes, { modifiedAt: new Date() });
+    },
+  ],
+  [
+    'that was cut short',
+    (store, key) => store.put(key, stored(store, key).subarray(0, -9), { modifiedAt: new Date() }),
+  ],
+  [
+    'with the content of another one',
+    (store, key) =>
+      store.put(key, stored(store, key.replaceAll('002', '003')), { modifiedAt: new Date() }),
+  ],
+])('a file %s is neither encrypted nor copied, and named', async ([, change]) => {
+  const { store } = await plainWith(change);
+  const before = bytesOf(store);
+  const damaged = {
+    code: expect.stringMatching(/^LTX_/) as string,
+    message: expect.stringMatching(/^read level 0 0{15}2-0{15}2.ltx: /) as string,
+  };
+  await expect(rekey({ replica: replicaOf(store, ROTATING) })).rejects.toMatchObject(damaged);
+  const key = [...before.keys()].find((each) => each.includes('/0/0000000000000002')) ?? '';
+  for (const [each, bytes] of bytesOf(store)) {
+    const isEncrypted = bytes.toString('latin1').startsWith('age-encryption.org/');
+    expect(isEncrypted, each).toBe(each !== key); // the others have the new keys
+  }
+  expect(bytesOf(store).get(key)).toEqual(before.get(key));
+
+  const plain = new Destination(memoryClient({ store: (await plainWith(change)).store }));
+  const target = memoryClient();
+  const copy = decryptReplica({
+    from: plain.replica('db'),
+    to: new Destination(target).replica('copy'),
+  });
+  await expect(copy).rejects.toMatchObject(damaged);
+  const copied = await Array.fromAsync(target.list(''), ({ key: each }) => each);
+  expect(copied.filter((each) => each.includes('/0/0000000000000002'))).toEqual([]);
 });
 
 test('the records of the staging folder follow, so a start sends nothing again', async () => {
@@ -257,11 +321,13 @@ test('files that a replicator deletes meanwhile are left out of a decrypted copy
 
 test('the record of a merged file follows too', async () => {
   const scene = await seeded();
-  const [, object] =
-    [...scene.store.objects].find(([key]) => key.includes('ltx/0/0000000000000003')) ?? [];
-  if (object === undefined) throw new Error('TXID 3 is not there');
   const name = '0000000000000002-0000000000000003.ltx';
-  scene.store.put(`db/ltx/1/${name}`, object.bytes, { modifiedAt: new Date() });
+  const page = { commit: 1, pageSize: 512, pages: new Map([[1, new Uint8Array(512)]]), nodeID: 7n };
+  const file = { level: 1, minTXID: toTXID(2), maxTXID: toTXID(3) };
+  const body = bodyFromBytes(encodeFile(2, 3, page), new Date());
+  await replicaOf(scene.store, old.writer).writeFile(file, body);
+  const object = scene.store.objects.get(`db/ltx/1/${name}`);
+  if (object === undefined) throw new Error('it is not there');
   const metaPath = temporaryFolder();
   const records = new SentRecords(metaPath, systemFiles);
   const end = Buffer.from(object.bytes.subarray(-8)).toString('hex');

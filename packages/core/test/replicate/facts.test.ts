@@ -10,6 +10,7 @@ import {
   gatherFacts,
   type FactsInput,
 } from '../../src/replicate/destination/health.ts';
+import type { DestinationFacts } from '../../src/replicate/status/verdict.ts';
 import { DatabaseHealth } from '../../src/replicate/status/database-health.ts';
 
 const START = 1_000;
@@ -47,6 +48,10 @@ class Scene {
   }
 
   confirmedAt(replicatedTXID: bigint | undefined): number {
+    return NOW - (this.facts(replicatedTXID)?.confirmedAgeMs ?? Number.NaN);
+  }
+
+  facts(replicatedTXID: bigint | undefined): DestinationFacts | undefined {
     const facts = gatherFacts({
       now: NOW,
       source: this.source,
@@ -70,9 +75,33 @@ class Scene {
         },
       ],
     });
-    return NOW - (facts.destinations[0]?.confirmedAgeMs ?? Number.NaN);
+    return facts.destinations[0];
   }
 }
+
+test('what was committed before the start is unknown until a destination has everything', () => {
+  const scene = new Scene();
+  const isConfirmed = (txid?: bigint): unknown => scene.facts(txid)?.isConfirmed;
+  expect(isConfirmed()).toBe(false);
+  scene.stage(1n, START, START); // staged by the process before this one
+  expect(isConfirmed(1n)).toBe(false); // the database was not read yet
+  scene.stage(2n, START, 6_000); // what has changed since
+  expect(isConfirmed(1n)).toBe(false);
+  expect(isConfirmed(2n)).toBe(true);
+  scene.confirm(2n);
+  scene.stage(3n, 8_000, 9_000);
+  expect(isConfirmed(2n)).toBe(true);
+});
+
+test('a database without changes since the start is confirmed once it was read', () => {
+  const scene = new Scene();
+  scene.stage(1n, START, START);
+  scene.gauges.set('stagedAsOf', START + 1);
+  expect(scene.facts(1n)?.isConfirmed).toBe(true);
+  scene.gauges.set('stagedAsOf', START);
+  scene.absence = { kind: 'no file', since: START };
+  expect(scene.facts(1n)?.isConfirmed).toBe(true);
+});
 
 test('an unknown destination counts as behind since the start', () => {
   const scene = new Scene();

@@ -11,6 +11,8 @@ import { makeFiles, spoil } from '../repair/scene.ts';
 import { Place, refOf, type MadeFile } from '../repair/shredded.ts';
 import { file } from '../restore/files.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
+import { MemoryFiles } from '../support/memory-file-system.ts';
+import { randomFrom } from '../support/random.ts';
 
 /** Each look at this clock is one second later. */
 function ticking(): Clock {
@@ -120,4 +122,16 @@ test('the record survives; a torn one, or one of a newer version, only costs a r
   expect(await readScrubs(folder)).toEqual([]);
   fs.writeFileSync(stored, JSON.stringify([{ ...RECORD, damaged: 'new' }, RECORD]));
   expect(await readScrubs(folder)).toEqual([RECORD]);
+});
+
+test('a power loss does not forget damage', async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const files = new MemoryFiles();
+    await files.makeFolder('/staging');
+    await files.syncFolder('/');
+    await recordScrubs('/staging', [{ ...RECORD, damaged: [] }], files);
+    await recordScrubs('/staging', [RECORD], files);
+    files.crash(randomFrom(seed));
+    expect(await readScrubs('/staging', files)).toEqual([RECORD]);
+  }
 });

@@ -4,9 +4,15 @@
  */
 
 import path from 'node:path';
-import { readText, replaceText, type FileSystem } from '../../file-system.ts';
+import { readText, replaceText, writeDurably, type FileSystem } from '../../file-system.ts';
 import { systemRandom, type Random } from '../../random.ts';
 import { toStagingError } from './staging-error.ts';
+
+export interface RecordWriting {
+  readonly random?: Random | undefined;
+  /** Default: a power loss may leave a torn file. */
+  readonly durability?: 'durable' | 'not synced' | undefined;
+}
 
 export class RecordList<T> {
   readonly #name: string;
@@ -32,14 +38,17 @@ export class RecordList<T> {
     folder: string,
     records: readonly T[],
     files: FileSystem,
-    random: Random = systemRandom,
+    { random = systemRandom, durability = 'not synced' }: RecordWriting = {},
   ): Promise<'recorded' | 'no folder'> {
     const file = path.join(folder, this.#name);
     // Two commands may end in the same instant. The replicator removes `*.tmp` that a killed one leaves.
     const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
     try {
       if ((await files.stat(folder)) === undefined) return 'no folder';
-      await replaceText(files, file, `${JSON.stringify(records, undefined, 2)}\n`, temporary);
+      const text = `${JSON.stringify(records, undefined, 2)}
+`;
+      if (durability === 'durable') await writeDurably(files, file, text, 'shared', temporary);
+      else await replaceText(files, file, text, temporary);
       return 'recorded';
     } catch (error) {
       throw toStagingError(`write ${file}`, error);

@@ -134,12 +134,12 @@ export interface ConfirmedDestination {
 
 /** For each destination, the time up to which it is known to have all commits, by the monotonic clock. */
 export class Confirmations {
-  readonly #startedAt: number;
+  /** Used for destinations without a confirmation yet. */
+  readonly startedAt: number;
   readonly #asOf = new Map<string, number>();
 
-  /** `startedAt`: used for destinations without a confirmation yet. */
   constructor(startedAt: number) {
-    this.#startedAt = startedAt;
+    this.startedAt = startedAt;
   }
 
   /** Updates the confirmation of a destination. Call it before the files that it has are freed. */
@@ -162,7 +162,7 @@ export class Confirmations {
   }
 
   asOf(name: string): number {
-    return this.#asOf.get(name) ?? this.#startedAt;
+    return this.#asOf.get(name) ?? this.startedAt;
   }
 
   /** The time up to which `destination` has all commits. */
@@ -232,9 +232,11 @@ export function gatherFacts(input: FactsInput): DatabaseFacts {
       // A missing database has no new commits that the destination could lack.
       const lacksNothing =
         absence !== undefined && (source.head === 0n || has(destination, source));
+      const confirmedAt = confirmations.confirmedAt(destination, source);
       return {
         name: destination.name,
-        confirmedAgeMs: lacksNothing ? 0 : age(confirmations.confirmedAt(destination, source)),
+        confirmedAgeMs: lacksNothing ? 0 : age(confirmedAt),
+        isConfirmed: lacksNothing || confirmedAt > confirmations.startedAt,
         isCurrent: lacksNothing || (has(destination, source) && gauges.pending === 0),
         ...destination.activity,
       };

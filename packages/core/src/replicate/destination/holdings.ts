@@ -2,6 +2,7 @@
 
 import { LEVEL_SNAPSHOT } from '../../history/levels.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
 import type { LTXFileRef } from '../../store/layout.ts';
 import { FileSet } from '../../replica/file-set.ts';
 import { type Admission, type Chain, describeDamage, type SentRecord } from './admission.ts';
@@ -27,6 +28,8 @@ export class Holdings {
   /** Files deleted during a listing, which may include them. */
   #deletedDuringListing: LTXFileRef[] = [];
   readonly #resized = new ResizedFiles();
+  /** Sizes of the files above level 0 that this process has written, by name. */
+  readonly #own = new Map<string, number>();
 
   get chain(): Chain | undefined {
     return this.#admission?.chain;
@@ -95,6 +98,11 @@ export class Holdings {
 
   has(file: LTXFileRef): boolean {
     return this.#files.has(file);
+  }
+
+  /** Whether this process has written a file above level 0, so that it was whole with this size. */
+  isOwn(file: Pick<LTXFileInfo, 'level' | 'minTXID' | 'maxTXID' | 'sizeBytes'>): boolean {
+    return this.#own.get(describeFile(file)) === file.sizeBytes;
   }
 
   hasSnapshot(txid: bigint): boolean {
@@ -172,6 +180,7 @@ export class Holdings {
   wrote({ info, sent, pageSize }: Written): void {
     this.#files.add(info);
     this.#writtenDuringListing?.push(info);
+    if (info.level > 0) this.#own.set(describeFile(info), info.sizeBytes);
     if (info.level !== 0 || this.#seeding !== undefined || this.#admission === undefined) return;
     this.#pageSize = pageSize;
     this.#admission = { ...this.#admission, lineage: sent.lineage };
@@ -179,7 +188,10 @@ export class Holdings {
 
   /** The destination has confirmed that these files are deleted. */
   deleted(files: readonly LTXFileRef[]): void {
-    for (const file of files) this.#files.remove(file);
+    for (const file of files) {
+      this.#files.remove(file);
+      this.#own.delete(describeFile(file));
+    }
     if (this.#writtenDuringListing !== undefined) this.#deletedDuringListing.push(...files);
   }
 

@@ -30,7 +30,11 @@ export interface DurableOptions {
   readonly min?: number | 'all' | undefined;
   /** Default 30 s; Infinity for no limit. */
   readonly timeoutMs?: number | undefined;
-  /** `now`: a destination that fails is tried again at once, and is waited for during 10 s. Default: it may count as lost. */
+  /**
+   * `now`: each destination is listed first, and counts only if its listing shows everything. One that fails is tried
+   * again at once, and is waited for during 10 s. Default: what was confirmed earlier counts, and a destination that
+   * fails may count as lost.
+   */
   readonly retry?: 'now' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,7 +53,7 @@ export interface DurabilityContext {
   readonly sync: () => Promise<bigint | undefined>;
   /** A sync will follow soon. */
   readonly expectSync: () => void;
-  readonly uploaders: () => readonly (ProgressSource & Retried)[];
+  readonly uploaders: () => readonly (ProgressSource & Listed)[];
   readonly backlog: Pick<Backlog, 'newest'>;
   readonly condition: Pick<Condition, 'error'>;
   /** Notified when a destination or the database has changed. */
@@ -57,8 +61,10 @@ export interface DurabilityContext {
   readonly clock: Clock;
 }
 
-interface Retried {
-  /** Ends a pause after a failure. */
+interface Listed {
+  /** Number of listings that ended well. */
+  readonly listings: number;
+  /** Lists the destination now, also during a pause after a failure. */
   retryNow(): void;
 }
 
@@ -68,6 +74,8 @@ interface Waiter {
   readonly patientUntil: number;
   /** When it was called, by the monotonic clock. */
   readonly since: number;
+  /** For each destination the listings before the call: only what a later one shows counts. undefined: everything does. */
+  readonly listings: readonly number[] | undefined;
   /** TXID of its cut; undefined before that. */
   txid: bigint | undefined;
   readonly resolve: (report: DurableReport) => void;
@@ -108,12 +116,14 @@ export class Durability {
       const { path, condition } = this.#context;
       const { txid } = waiter;
       const stagingError = condition.error?.message ?? this.#syncError;
-      const state = { path, txid, destinations: this.#destinations, stagingError };
+      const state = { path, txid, destinations: this.#seenBy(waiter), stagingError };
       reject(notDurable({ ...state, reason, needed, timeoutMs, cause }));
     };
     const since = this.#context.clock.monotonic();
     const patientUntil = retry === 'now' ? since + PATIENCE_MS : since;
-    const waiter: Waiter = { needed, patientUntil, since, txid: undefined, resolve, fail };
+    const listings = retry === 'now' ? this.#listAgain() : undefined;
+    const txid = undefined;
+    const waiter: Waiter = { needed, patientUntil, since, listings, txid, resolve, fail };
     const onAbort = (): void => fail('aborted', signal?.reason);
     const limitMs = Math.min(timeoutMs, TIMER_MS_MAX);
     const timer = timeoutMs === Infinity ? undefined : setTimeout(() => fail('timeout'), limitMs);
@@ -121,7 +131,6 @@ export class Durability {
     if (signal?.aborted === true) onAbort();
     else if (this.#isClosed) fail('closed');
     else this.#add(waiter);
-    if (retry === 'now') this.#retryFailing();
     try {
       return await promise;
     } finally {
@@ -165,10 +174,13 @@ export class Durability {
     void this.#run();
   }
 
-  #retryFailing(): void {
-    for (const uploader of this.#context.uploaders()) {
-      if (uploader.state === 'failing') uploader.retryNow();
-    }
+  /** Returns the number of listings of each destination so far. */
+  #listAgain(): readonly number[] {
+    return this.#context.uploaders().map((uploader) => {
+      const { listings } = uploader;
+      uploader.retryNow();
+      return listings;
+    });
   }
 
   get #uncut(): readonly Waiter[] {
@@ -177,6 +189,14 @@ export class Durability {
 
   get #destinations(): readonly DestinationProgress[] {
     return this.#context.uploaders().map(toProgress);
+  }
+
+  /** A destination that was not listed since the call has nothing, as far as this caller knows. */
+  #seenBy({ listings: before }: Pick<Waiter, 'listings'>): readonly DestinationProgress[] {
+    return this.#context.uploaders().map((uploader, index) => {
+      const isSeen = before === undefined || uploader.listings > (before[index] ?? 0);
+      return isSeen ? toProgress(uploader) : { ...toProgress(uploader), txid: undefined };
+    });
   }
 
   /** Runs while someone waits. Does not throw. */
@@ -192,11 +212,11 @@ export class Durability {
   }
 
   #settle(): void {
-    const destinations = this.#destinations;
     const now = this.#context.clock.monotonic();
     for (const waiter of this.#waiters) {
       const { txid, needed, patientUntil, resolve, fail } = waiter;
       if (txid === undefined) continue;
+      const destinations = this.#seenBy(waiter);
       const outcome = judge({ txid, needed }, destinations);
       if (outcome === 'waiting' || (outcome === 'lost' && now < patientUntil)) continue;
       this.#waiters.delete(waiter);

@@ -5,7 +5,8 @@
  *              destination gets no requests
  *  where       only a destination that was listed by this process, is ours, is up and is not being seeded
  *  first       the files that the others rely on are listed again, and both ends of the snapshot are read; an
- *              encrypted one must be the one that was sent
+ *              encrypted one must be the one that was sent. Both ends of a merged file are read once, unless this
+ *              process has written it
  *  order       the oldest first, in batches; only what was confirmed leaves the known contents
  *  refused     by permissions or a lock: one warning, then one try a day
  */
@@ -25,7 +26,7 @@ import type { Random } from '../../random.ts';
 import type { Holdings } from '../destination/holdings.ts';
 import type { SealedRecord } from '../destination/sealer.ts';
 import { UploadQueue } from '../destination/upload-queue.ts';
-import { checkSnapshot, findMissing } from './presence.ts';
+import { checkMerge, checkSnapshot, findMissing } from './presence.ts';
 import { ServerTime } from './server-time.ts';
 
 /** Minimum time between two decisions. Each may cost two or three listings and a delete. */
@@ -94,6 +95,8 @@ export class Deleter {
   /** Names of the last files that the server confirmed as deleted. */
   readonly #confirmed = new Set<string>();
   #hasReturned = false;
+  /** Merged files of another process that were found whole: name and size. */
+  readonly #whole = new Set<string>();
   /** Problems that are in the log. They are logged again only after a deletion in between. */
   readonly #logged = new Set<string>();
 
@@ -227,10 +230,21 @@ export class Deleter {
       this.#context.onMissing();
       return false;
     }
-    for (const snapshot of files.filter((file) => file.level === LEVEL_SNAPSHOT)) {
-      await checkSnapshot(client, snapshot, this.#context.sealed(), signal);
+    for (const file of files) {
+      if (file.level === LEVEL_SNAPSHOT) {
+        await checkSnapshot(client, file, this.#context.sealed(), signal);
+      } else await this.#checkMerge(client, file, signal);
     }
     return true;
+  }
+
+  /** A merged file that another process wrote may have been cut short before this one listed it. Looked at once. */
+  async #checkMerge(client: ReplicaFiles, file: LTXFileInfo, signal: AbortSignal): Promise<void> {
+    const name = `${describeFile(file)} ${file.sizeBytes}`;
+    if (this.#context.holdings.isOwn(file) || this.#whole.has(name)) return;
+    await checkMerge(client, file, signal);
+    if (this.#whole.size > CONFIRMED_MAX) this.#whole.clear();
+    this.#whole.add(name);
   }
 
   async #delete(

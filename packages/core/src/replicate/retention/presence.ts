@@ -2,13 +2,14 @@
 
 import { ReplicationError } from '../../error.ts';
 import { readEnds } from '../../ltx/file.ts';
+import { formatFilename } from '../../ltx/filename.ts';
 import { rangesOf } from '../../replica/ranges.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
 import type { SealedRecord } from '../destination/sealer.ts';
 
 /**
- * Throws if a snapshot may not be whole. A plain one has an end that fits its start. There may be no identity for an
+ * Throws if a snapshot may not be whole. A plain one has the TXIDs of its name, and an end that fits its start. There may be no identity for an
  * encrypted one: it must have the size and the end of the one that was sent, whatever the listing says, because it
  * may have been cut short before this process listed it.
  */
@@ -28,7 +29,30 @@ export async function checkSnapshot(
     if (!isSent) throw notSentError(snapshot);
     return;
   }
-  await readEnds(rangesOf(client, snapshot, signal), snapshot.sizeBytes);
+  await checkEnds(client, snapshot, signal);
+}
+
+/** Throws if a merged file is not whole, as far as its ends show it. The ends of an encrypted one show nothing. */
+export async function checkMerge(
+  client: ReplicaFiles,
+  file: LTXFileInfo,
+  signal: AbortSignal,
+): Promise<void> {
+  const { encrypted } = client;
+  if (encrypted !== undefined && (await encrypted.isEncrypted(file, { signal }))) return;
+  await checkEnds(client, file, signal);
+}
+
+async function checkEnds(
+  client: ReplicaFiles,
+  file: LTXFileInfo,
+  signal: AbortSignal,
+): Promise<void> {
+  const { header } = await readEnds(rangesOf(client, file, signal), file.sizeBytes);
+  const { minTXID, maxTXID } = header;
+  if (minTXID === file.minTXID && maxTXID === file.maxTXID) return;
+  const name = formatFilename(minTXID, maxTXID);
+  throw new ReplicationError('LTX_INVALID', `${describeFile(file)} has the content of ${name}`);
 }
 
 function notSentError(snapshot: LTXFileInfo): ReplicationError {

@@ -16,6 +16,11 @@ export interface DestinationFacts {
   readonly confirmedAgeMs: number;
   /** Whether it has every known commit. */
   readonly isCurrent: boolean;
+  /**
+   * False until something was confirmed since the process began: it may lack commits from before that, so the age says
+   * too little. Missing in state files of older versions.
+   */
+  readonly isConfirmed?: boolean | undefined;
   /** How long the current request has made no progress; 0 if there is none. */
   readonly stalledMs: number;
   /** How long every try has failed; 0 if the last one succeeded. */

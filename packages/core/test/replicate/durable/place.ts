@@ -70,6 +70,12 @@ export class Bucket {
     return { name, type: 'memory', target: `memory://${name}`, open: async () => replica };
   }
 
+  /** Deletes everything, as somebody else would. */
+  async empty(): Promise<void> {
+    const listed = await Array.fromAsync(this.#inner.list(''), ({ key }) => key);
+    for (const key of listed) await this.#inner.delete([key]);
+  }
+
   /** The values in the table of the database restored from this destination alone. */
   async restoredValues(): Promise<unknown[]> {
     const output = path.join(temporaryFolder(), 'restored.db');
