@@ -13,6 +13,8 @@ import { examineFiles, type Examined } from './examine.ts';
 export interface ScanOptions {
   /** Databases that are known as such, and may be open in this process. */
   readonly isKnown?: ((file: string) => boolean) | undefined;
+  /** The database at a path, if it was made before. Default: all of them are made. */
+  readonly madeBefore?: ((file: string) => DatabaseConfig | undefined) | undefined;
   /** What is in files. Default: this process reads them. */
   readonly examine?: ((files: readonly string[]) => Promise<readonly Examined[]>) | undefined;
 }
@@ -45,7 +47,7 @@ const DEPTH_MAX = 32;
 export async function scanDirectory(
   directory: DirectoryConfig,
   taken: ReadonlySet<string>,
-  { isKnown = () => false, examine = examineFiles }: ScanOptions = {},
+  { isKnown = () => false, madeBefore, examine = examineFiles }: ScanOptions = {},
 ): Promise<Scan> {
   const { dir } = directory;
   let names: readonly string[];
@@ -79,7 +81,7 @@ export async function scanDirectory(
   }
   const databases = names
     .filter((name) => found.has(name))
-    .map((name) => databaseIn(directory, name));
+    .map((name) => madeBefore?.(path.join(dir, name)) ?? databaseIn(directory, name));
   return { kind: 'found', directory, databases, left, folders };
 }
 

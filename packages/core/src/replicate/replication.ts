@@ -286,6 +286,7 @@ export class Replication {
     this.#engine = watch(order, (event) => {
       this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#restart);
     });
+    this.#health.gauges.livesIn(this.#engine.thread);
     serving(this.path, () => {
       for (const uploader of this.#uploaders) uploader.start();
     });
