@@ -60,7 +60,9 @@ export class StagedLevels {
     const { folder, levels } = this.#context;
     const isUsed = new Set(levels.map(({ level }) => level));
     try {
+      const there = new Set(await this.#namesIn(path.dirname(levelFolder(folder, 1))));
       for (let level = 1; level <= LEVELS_MAX; level++) {
+        if (!there.has(path.basename(levelFolder(folder, level)))) continue;
         await this.#loadLevel(level, isUsed.has(level) ? 'used' : 'unused');
       }
     } catch (error) {
