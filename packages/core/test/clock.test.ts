@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { systemClock } from '../src/clock.ts';
+import { alignedMs, systemClock } from '../src/clock.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
 const CLOCK = 'packages/core/src/clock.ts';
@@ -61,4 +61,16 @@ test('the monotonic clock is one for all threads', async () => {
   await worker.terminate();
   expect(before).toBeLessThan(there);
   expect(there).toBeLessThan(after);
+});
+
+test('what is due at an interval is due at few moments, never later than that, whenever it began', () => {
+  const dues = new Set<number>();
+  for (let began = 1_000_000; began < 1_060_000; began += 7.3) {
+    const waitMs = alignedMs({ monotonic: () => began }, 10_000);
+    expect(waitMs).toBeLessThanOrEqual(10_000);
+    expect(waitMs).toBeGreaterThanOrEqual(9_000);
+    dues.add(Math.floor(began + waitMs));
+  }
+  expect(dues.size).toBeLessThanOrEqual(61); // one a second, although 8,000 began
+  expect(alignedMs({ monotonic: () => 5.5 }, 1)).toBe(1);
 });

@@ -21,6 +21,8 @@ import { examineFiles, type Examined } from './examine.ts';
 export interface ScanOptions {
   /** Databases that are known as such, and may be open in this process. */
   readonly isKnown?: ((file: string) => boolean) | undefined;
+  /** The database at a path, if it was made before. Default: all of them are made. */
+  readonly madeBefore?: ((file: string) => DatabaseConfig | undefined) | undefined;
   /** What is in files. Default: this process reads them. */
   readonly examine?: ((files: readonly string[]) => Promise<readonly Examined[]>) | undefined;
   /** The same for files that the pattern does not mean. Default: `examine`. */
@@ -63,7 +65,7 @@ export async function scanDirectory(
   taken: ReadonlySet<string>,
   options: ScanOptions = {},
 ): Promise<Scan> {
-  const { isKnown = () => false, examine = examineFiles, directories = [] } = options;
+  const { isKnown = () => false, madeBefore, examine = examineFiles, directories = [] } = options;
   const { dir } = directory;
   let names: readonly string[];
   let others: readonly string[];
@@ -97,7 +99,7 @@ export async function scanDirectory(
   }
   const databases = names
     .filter((name) => found.has(name))
-    .map((name) => databaseIn(directory, name));
+    .map((name) => madeBefore?.(path.join(dir, name)) ?? databaseIn(directory, name));
   const unmeant = (names.length > 0 ? [] : others)
     .map((relative) => path.join(dir, relative))
     .filter((file) => !taken.has(file) && !isKnown(file))

@@ -331,8 +331,7 @@ export class DatabaseSet {
   async #whenOpened(path: string): Promise<void> {
     const until = performance.now() + OPEN_MS_MAX;
     while (!this.#isClosed && performance.now() < until) {
-      const { state } = await this.#options.replicator.execute({ kind: 'status', path });
-      if (state !== 'opening') return;
+      if (this.#options.replicator.database(path).state !== 'opening') return;
       await new Promise((resolve) => void setTimeout(resolve, OPEN_EVERY_MS));
     }
   }

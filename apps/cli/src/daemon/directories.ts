@@ -202,6 +202,7 @@ export class Directories {
     if (volume !== undefined) this.#volumes.set(dir, volume);
     return await scanDirectory(directory, taken, {
       isKnown: (file) => databases.find(file) !== undefined || databases.isUnregistered(file),
+      madeBefore: (file) => databases.find(file)?.config, // only its path matters: it is not added
       examine: (files) => this.#examine(files),
       examineOthers: (files) => this.#unmeant.examine(dir, files),
       directories: this.#options.config().directories,

@@ -140,6 +140,15 @@ test('what is not a database is left alone, with the reason', async () => {
   expect(scan.kind === 'found' && scan.databases.map(({ options }) => options.path)).toEqual([
     `${dir}/a.db`,
   ]);
+  // Nor is it made once more.
+  const [known] = databases;
+  const again = await scanDirectory(directory as NonNullable<typeof directory>, new Set(), {
+    madeBefore: (file) => (file === known?.options.path ? known : undefined),
+  });
+  expect(again.kind === 'found' && again.databases.map(({ options }) => options.path)).toEqual(
+    databases.map(({ options }) => options.path),
+  );
+  expect(again.kind === 'found' && again.databases[0]).toBe(known);
 });
 
 test('a database that the configuration names itself is not found again', async () => {

@@ -40,7 +40,7 @@ function newScene(missing: 'missing' | 'there', databases: readonly DatabaseConf
     return { state: 'following' };
   };
   const set = new DatabaseSet({
-    replicator: { execute } as unknown as Replicator,
+    replicator: { execute, database: () => ({ state: 'following' }) } as unknown as Replicator,
     databases,
     toReplicated: () => ({}) as ReplicatedDatabase,
     restoreMissing: (starting) => {

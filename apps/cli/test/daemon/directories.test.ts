@@ -46,7 +46,7 @@ async function newScene(...names: readonly string[]): Promise<Scene> {
   };
   const logger = { debug: log, info: log, warn: log, error: log };
   const databases = new DatabaseSet({
-    replicator: { execute } as unknown as Replicator,
+    replicator: { execute, database: () => ({ state: 'following' }) } as unknown as Replicator,
     databases: [],
     toReplicated: () => ({}) as ReplicatedDatabase,
     restoreMissing: () => new Map(),

@@ -11,7 +11,7 @@
  */
 
 import fs from 'node:fs';
-import type { Clock } from '../clock.ts';
+import { alignedMs, type Clock } from '../clock.ts';
 import { messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { isSameLog, type WALHeader } from '../wal/header.ts';
@@ -120,13 +120,16 @@ export class IdleDatabase {
   }
 
   #poll(pollMs: number): void {
-    const { gauges, options, polls } = this.#context;
+    const { clock, gauges, options, polls } = this.#context;
     const waitMs = polls.intervalMs(pollMs, options.maxLagMs / 4); // as for monitor-interval
     gauges.set('idlePollMs', Math.ceil(waitMs));
-    this.#timer = setTimeout(() => {
-      this.#check(this.#polls++ % POLLS_PER_COMPARISON === 0 ? 'everything' : 'times');
-      if (!this.#isClosed) this.#poll(pollMs);
-    }, waitMs);
+    this.#timer = setTimeout(
+      () => {
+        this.#check(this.#polls++ % POLLS_PER_COMPARISON === 0 ? 'everything' : 'times');
+        if (!this.#isClosed) this.#poll(pollMs);
+      },
+      alignedMs(clock, waitMs),
+    );
   }
 
   #check(depth: 'everything' | 'times'): void {

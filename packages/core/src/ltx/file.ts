@@ -33,6 +33,9 @@ export const PAGE_INDEX_TAIL_BYTES: number = 32 * 1024;
 /** The largest index that is read at once: about 7 million pages, or 28 GB of 4 KiB pages. */
 export const PAGE_INDEX_BYTES_MAX: number = 64 * 1024 * 1024;
 
+/** A request takes longer than so many bytes. */
+const SMALL_BYTES_MAX = 16 * 1024;
+
 /** From the end of the index to the end of the file. */
 export const AFTER_INDEX_BYTES: number = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
 const BEFORE_INDEX_BYTES = HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES;
@@ -79,15 +82,12 @@ export function formatFileChecksum(checksum: bigint): string {
 }
 
 /**
- * Two small reads. LTX_TRUNCATED, LTX_INVALID or LTX_UNSUPPORTED if this is not a readable LTX
- * file.
+ * Two small reads, or one of a small file. LTX_TRUNCATED, LTX_INVALID or LTX_UNSUPPORTED if this is not a readable
+ * LTX file.
  */
 export async function readEnds(read: ReadFileRange, sizeBytes: number): Promise<FileEnds> {
   requireSize(sizeBytes, sizeBytes);
-  const [start, end] = await Promise.all([
-    read(0, BEFORE_INDEX_BYTES),
-    read(sizeBytes - AFTER_INDEX_BYTES, sizeBytes),
-  ]);
+  const [start, end] = await readBothEnds(read, sizeBytes);
   const headerBytes = start.slice(0, HEADER_SIZE_BYTES);
   const header = decodeHeader(headerBytes);
   return {
@@ -98,6 +98,18 @@ export async function readEnds(read: ReadFileRange, sizeBytes: number): Promise<
     index: indexRangeOf(end, sizeBytes),
     trailer: decodeTrailer(end.subarray(INDEX_LENGTH_SIZE_BYTES), header.flags),
   };
+}
+
+async function readBothEnds(
+  read: ReadFileRange,
+  sizeBytes: number,
+): Promise<[Uint8Array, Uint8Array]> {
+  const endAt = sizeBytes - AFTER_INDEX_BYTES;
+  if (sizeBytes > SMALL_BYTES_MAX) {
+    return await Promise.all([read(0, BEFORE_INDEX_BYTES), read(endAt, sizeBytes)]);
+  }
+  const whole = await read(0, sizeBytes);
+  return [whole.subarray(0, BEFORE_INDEX_BYTES), whole.subarray(endAt)];
 }
 
 /** New ends for a file. The bytes from HEADER_SIZE_BYTES to the file checksum do not change. */

@@ -22,7 +22,7 @@ import { ownershipsOf } from './ownership/ownership.ts';
 import type { ForeignReplica } from './ownership/standing.ts';
 import { loggerFor } from './logging.ts';
 import { Replication } from './replication.ts';
-import type { DatabaseReport, DatabaseStatus, SyncReport } from './status/status.ts';
+import type { DatabaseReport, DatabaseState, DatabaseStatus, SyncReport } from './status/status.ts';
 import type { DurableOptions, DurableReport } from './durable/durability.ts';
 import type { SnapshotOrder } from './image-requests.ts';
 import type { ReplicaTarget } from './status/status.ts';
@@ -144,6 +144,8 @@ export type Command<Kind extends keyof Commands = keyof Commands> = {
 
 /** A replicated database. */
 export interface DatabaseHandle {
+  /** The `state` of its status, which takes much longer to make. */
+  readonly state: DatabaseState;
   /**
    * Resolves when the last commit made before the call can be restored from `min` destinations, or from
    * all. Calls at the same time share their uploads: the next file is cut when the one on its way has
@@ -224,7 +226,12 @@ class Replications implements Replicator {
 
   database(path: string): DatabaseHandle {
     const replication = this.#find(path);
-    return { durable: (options = {}) => replication.durability.durable(options) };
+    return {
+      get state() {
+        return replication.state();
+      },
+      durable: (options = {}) => replication.durability.durable(options),
+    };
   }
 
   status(): DatabaseStatus[] {

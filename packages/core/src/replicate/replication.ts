@@ -143,6 +143,9 @@ export class Replication {
     await this.#claim.start();
   }
 
+  /** The `state` of its status. */
+  readonly state = (): DatabaseStatus['state'] => this.#condition.state;
+
   status(): DatabaseStatus {
     const { clock, options } = this.#context;
     return toDatabaseStatus({
@@ -288,6 +291,7 @@ export class Replication {
     this.#engine = watch(order, (event) => {
       this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#restart);
     });
+    this.#health.gauges.livesIn(this.#engine.thread);
     serving(this.path, () => {
       for (const uploader of this.#uploaders) uploader.start();
     });
@@ -309,8 +313,7 @@ export class Replication {
         this.#condition.setWaiting(event.why);
         return;
       case 'opened':
-        await this.#onOpened(event);
-        return;
+        return await this.#onOpened(event);
       case 'imaging':
         this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
@@ -325,8 +328,7 @@ export class Replication {
         this.#context.onProgress(event);
         return;
       case 'staged':
-        await this.#onStaged(event);
-        return;
+        return await this.#onStaged(event);
       case 'full':
       case 'no-snapshot':
       case 'failed':

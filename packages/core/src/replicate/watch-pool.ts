@@ -4,8 +4,10 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { systemClock } from '../clock.ts';
 import type { BeginOrder } from '../database/engine.ts';
 import type { EngineEvent } from '../database/events.ts';
+import { Gauges } from '../database/gauges.ts';
 import type { DatabaseOptions } from '../database/options.ts';
 import { messageOf, ReplicationError } from '../error.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
@@ -27,6 +29,8 @@ export function threadsFor(databases: number, cores: number = availableParalleli
 
 /** One watched database, as the main thread sees it. */
 export interface EngineLink {
+  /** Those of its thread, which have `aliveAt`. undefined: its own gauges have it. */
+  readonly thread?: Gauges | undefined;
   begin(order: BeginOrder): void;
   image(floor: bigint, why: string): void;
   snapshot(): void;
@@ -41,6 +45,7 @@ export interface EngineLink {
 
 interface WatchThread {
   readonly thread: Thread<WatchService, WatchEvent>;
+  readonly gauges: Gauges;
   readonly listeners: Map<number, (event: EngineEvent) => void>;
 }
 
@@ -66,10 +71,11 @@ export class WatchPool {
     if (this.#isClosed) throw new ReplicationError('REPLICA_CLOSED', 'the pool is closed');
     const database = ++this.#lastDatabase;
     const watching = this.#leastLoaded();
-    const { thread, listeners } = watching;
+    const { thread, gauges, listeners } = watching;
     listeners.set(database, listen);
     thread.notify('watch', { database, order });
     return {
+      thread: gauges,
       begin: (order) => thread.notify('begin', { database, order }),
       image: (floor, why) => thread.notify('image', { database, floor, why }),
       snapshot: () => thread.notify('snapshot', { database }),
@@ -105,20 +111,29 @@ export class WatchPool {
 
   #start(): WatchThread {
     const listeners: WatchThread['listeners'] = new Map();
+    const gauges = Gauges.create(systemClock.monotonic());
+    const data: WatchThreadData = { memory: gauges.memory };
     const thread = new Thread<WatchService, WatchEvent>(
       threadScript(import.meta.url, 'watch-worker'),
       {
+        data,
         onEvent: ({ database, event }) => listeners.get(database)?.(event),
         onEnd: this.#onCrash,
       },
     );
-    const started = { thread, listeners };
+    const started = { thread, gauges, listeners };
     this.#threads.add(started);
     return started;
   }
 }
 
 // --- messages between the main thread and a thread that watches databases ---
+
+/** The workerData of such a thread. */
+export interface WatchThreadData {
+  /** Shared memory of the gauges of the thread. */
+  readonly memory: SharedArrayBuffer;
+}
 
 export interface WatchOrder {
   readonly options: DatabaseOptions;

@@ -1,5 +1,6 @@
 /** Worker thread that watches databases: SQLite calls, WAL reading and encoding happen here. */
 
+import { workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
 import { Gauges } from '../database/gauges.ts';
@@ -9,27 +10,25 @@ import { systemFiles } from '../file-system.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { systemRandom } from '../random.ts';
 import { serve } from '../threads/serve.ts';
-import type { WatchEvent, WatchService } from './watch-pool.ts';
+import type { WatchEvent, WatchService, WatchThreadData } from './watch-pool.ts';
 
 const kernel = createKernel();
 const openDatabases = new OpenDatabases();
-const watched = new Map<number, { readonly engine: Engine; readonly gauges: Gauges }>();
+const watched = new Map<number, Engine>();
 /** Interval at which a thread updates `aliveAt`. A thread that misses several updates is stuck. */
 const ALIVE_INTERVAL_MS = 500;
-setInterval(() => {
-  for (const { gauges } of watched.values()) gauges.set('aliveAt', systemClock.monotonic());
-}, ALIVE_INTERVAL_MS);
+const ofThread = new Gauges((workerData as WatchThreadData).memory);
+setInterval(() => ofThread.set('aliveAt', systemClock.monotonic()), ALIVE_INTERVAL_MS);
 
 function engineOf(database: number): Engine {
   const found = watched.get(database);
   assert(found !== undefined, `database ${database} is watched by this thread`);
-  return found.engine;
+  return found;
 }
 
 const emit: (event: WatchEvent) => void = serve<WatchService>({
   watch({ database, order }) {
     const { options, sentEverywhere, memory } = order;
-    const gauges = new Gauges(memory);
     const engine = new Engine({
       options,
       sentEverywhere,
@@ -38,11 +37,11 @@ const emit: (event: WatchEvent) => void = serve<WatchService>({
       clock: systemClock,
       random: systemRandom,
       files: systemFiles,
-      gauges,
+      gauges: new Gauges(memory),
       openDatabases,
       tailBytesMax: options.tailBytesMax,
     });
-    watched.set(database, { engine, gauges });
+    watched.set(database, engine);
     engine.start();
   },
   begin: ({ database, order }) => engineOf(database).begin(order),

@@ -57,7 +57,9 @@ export async function recordScrubs(
   files: FileSystem = systemFiles,
 ): Promise<'recorded' | 'no folder'> {
   const hasDamage = records.some(({ damaged }) => damaged.length > 0);
-  return await LIST.write(folder, records, files, hasDamage ? 'durable' : 'not synced');
+  return await LIST.write(folder, records, files, {
+    durability: hasDamage ? 'durable' : 'not synced',
+  });
 }
 
 function isRecord(value: unknown): value is ScrubRecord {

@@ -23,6 +23,25 @@ export function onAbort(signals: Signals, listener: (reason: Error) => void): ()
   };
 }
 
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `listener` when a signal aborts that thousands wait for as long as it lives: a signal with many listeners of
+ * its own takes that much longer to add and remove the one of each call.
+ */
+export function onAbortOfShared(signal: AbortSignal, listener: () => void): void {
+  const known = waiting.get(signal);
+  if (known !== undefined && !signal.aborted) {
+    known.add(listener);
+    return;
+  }
+  const listeners = new Set([listener]);
+  waiting.set(signal, listeners);
+  onAbort([signal], () => {
+    for (const each of listeners) each();
+  });
+}
+
 export interface LinkedSignal {
   readonly signal: AbortSignal;
   /** Aborts this signal alone. */

@@ -68,6 +68,26 @@ describe.each(['block', 'frame'] as const)('a file of %s pages', (encoding) => {
   });
 });
 
+test.each([
+  [3, 1],
+  [100, 2],
+])('the ends of a file of %i pages take %i reads', async (count, reads) => {
+  const pages = Array.from({ length: count }, (_, index) => ({
+    pgno: index + 1,
+    bytes: Uint8Array.from({ length: 512 }, () => random.int(0, 255)),
+  }));
+  const { whole } = writeFile(kernel, headerWith({ commit: count }), pages, 'block');
+  const asked: number[] = [];
+  const ends = await readEnds(async (start, end) => {
+    asked.push(end - start);
+    return whole.slice(start, end);
+  }, whole.length);
+  const { header, trailer } = readFile(kernel, [whole]);
+  expect([ends.header, ends.trailer]).toEqual([header, trailer]);
+  expect(asked).toHaveLength(reads);
+  expect(Math.max(...asked)).toBeLessThanOrEqual(16 * 1024);
+});
+
 test('an index longer than a file of this size is refused', async () => {
   const bytes = image('block');
   new DataView(bytes.buffer).setBigUint64(bytes.length - 24, 2n ** 40n);

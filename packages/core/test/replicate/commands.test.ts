@@ -83,6 +83,7 @@ async function streaming(replicator: Replicator, { path }: Followed): Promise<vo
     const { destinations, txid } = await replicator.execute({ kind: 'status', path });
     expect(destinations[0]).toMatchObject({ state: 'streaming', txid });
     expect(txid).toBeDefined();
+    expect(replicator.database(path).state).toBe('following');
   }, WAIT);
 }
 

@@ -13,6 +13,8 @@ import {
 } from '../../src/replicate/watch-pool.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
+const WAIT = { timeout: 60_000, interval: 50 };
+
 function scene() {
   const folder = temporaryFolder();
   const crashes: Error[] = [];
@@ -53,6 +55,22 @@ test('there is one thread per database up to the maximum, and it ends with its l
   expect(pool.size).toBe(1);
   await again.close();
   expect(crashes).toEqual([]);
+});
+
+test('a thread shows that it is alive in gauges that all its databases share', async () => {
+  const { watch } = scene();
+  const links = await Promise.all(
+    Array.from({ length: THREADS_MAX + 1 }, (_, index) => watch(`${index}.db`)),
+  );
+  const [first] = links;
+  expect(links.filter(({ thread }) => thread === first?.thread)).toHaveLength(2);
+  const ofDatabase = Gauges.create(0);
+  ofDatabase.livesIn(first?.thread);
+  for (let beat = 0; beat < 2; beat++) {
+    const { aliveAt } = ofDatabase.read();
+    await expect.poll(() => ofDatabase.read().aliveAt, WAIT).toBeGreaterThan(aliveAt);
+  }
+  expect(ofDatabase.read().lookedAt).toBe(0);
 });
 
 test('very many databases share one thread for each core, but more than one', () => {

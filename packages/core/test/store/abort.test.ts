@@ -1,7 +1,8 @@
+import { getEventListeners } from 'node:events';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { untilAborted } from '../../src/store/abort.ts';
+import { onAbortOfShared, untilAborted } from '../../src/store/abort.ts';
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc') as () => void;
@@ -79,4 +80,16 @@ test('errors of the source are thrown, and leaving early closes it', async () =>
   };
   for await (const _ of untilAborted(source())) break;
   expect(closed).toBe(true);
+});
+
+test('thousands that wait for a signal are one listener of it, and all of them are called', () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const called: number[] = [];
+  for (let index = 0; index < 1_000; index++) onAbortOfShared(signal, () => called.push(index));
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  controller.abort();
+  expect(called).toEqual(Array.from({ length: 1_000 }, (_, index) => index));
+  onAbortOfShared(signal, () => called.push(1_000));
+  expect(called).toHaveLength(1_001); // at once, and only the last one
 });

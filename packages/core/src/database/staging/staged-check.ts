@@ -97,7 +97,9 @@ function describe(header: LTXHeader, pages: number, clock: Clock): Omit<FoundFil
 /** Verifies every byte, and returns the number of pages. LTX_… if the file is damaged. */
 export async function decodeWhole(handle: StoredFile, kernel: Kernel): Promise<number> {
   const decoder = new LTXDecoder(kernel);
-  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  // Most files are small. V8 collects garbage early if it is often given that much memory.
+  const sizeBytes = Math.max(1, await handle.sizeBytes());
+  const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, sizeBytes));
   for (let at = 0; ;) {
     const count = await handle.readFully(chunk, at);
     if (count === 0) return decoder.finish().pageCount;

@@ -2,7 +2,7 @@
 
 import type { FencedReplica, FencingState } from '../../replica/fencing.ts';
 import type { Destination } from '../../replica/destination.ts';
-import { onAbort } from '../../store/abort.ts';
+import { onAbortOfShared } from '../../store/abort.ts';
 import { type OpenReplica, withFencing } from './sender.ts';
 
 /** One replica of a destination, by its path. */
@@ -45,7 +45,7 @@ export class Connection {
     }
     if (this.#replica !== undefined) return this.#replica;
     const replica = withFencing(await this.#context.open(signal));
-    onAbort([replica.broken], () => this.#context.onBroken());
+    if (replica.broken !== undefined) onAbortOfShared(replica.broken, this.#context.onBroken);
     this.#replica = replica;
     return replica;
   }

@@ -6,7 +6,7 @@ import { toStagingError } from '../../database/staging/staging-error.ts';
 import { isError, messageOf, ReplicationError } from '../../error.ts';
 import { type FileSystem, isMissing } from '../../file-system.ts';
 import { LEVELS_MAX, type MergeLevel } from '../../history/levels.ts';
-import { createKernel, type Kernel } from '../../kernel/kernel.ts';
+import { threadKernel } from '../../kernel/kernel.ts';
 import { readEnds } from '../../ltx/file.ts';
 import { parseFilename } from '../../ltx/filename.ts';
 import { levelFolder, type StagedMerge } from './merge-files.ts';
@@ -23,7 +23,6 @@ export interface StagedLevelsContext {
 export class StagedLevels {
   readonly #context: StagedLevelsContext;
   #files: readonly StagedMerge[] = [];
-  #kernel: Kernel | undefined; // created when the first file is found
 
   constructor(context: StagedLevelsContext) {
     this.#context = context;
@@ -61,7 +60,9 @@ export class StagedLevels {
     const { folder, levels } = this.#context;
     const isUsed = new Set(levels.map(({ level }) => level));
     try {
+      const there = new Set(await this.#namesIn(path.dirname(levelFolder(folder, 1))));
       for (let level = 1; level <= LEVELS_MAX; level++) {
+        if (!there.has(path.basename(levelFolder(folder, level)))) continue;
         await this.#loadLevel(level, isUsed.has(level) ? 'used' : 'unused');
       }
     } catch (error) {
@@ -113,8 +114,7 @@ export class StagedLevels {
         throw new ReplicationError('LTX_INVALID', 'its header belongs to another file');
       }
       // A destination that has it may soon have nothing else of these TXIDs.
-      this.#kernel ??= createKernel();
-      await decodeWhole(handle, this.#kernel);
+      await decodeWhole(handle, threadKernel()); // one of its own would take 2.4 MiB for each database
       return { level, minTXID, maxTXID, path: file, sizeBytes, timestampMs, lineage, pageSize };
     } finally {
       await handle.close();

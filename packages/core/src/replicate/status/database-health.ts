@@ -108,8 +108,8 @@ export class DatabaseHealth {
    * destination; otherwise undefined.
    */
   get rest(): number | undefined {
-    const { commits, idlePollMs } = this.gauges.read();
-    if (idlePollMs === 0) return undefined;
+    if (this.gauges.get('idlePollMs') === 0) return undefined;
+    const commits = this.gauges.get('commits');
     const facts = this.facts();
     const isComplete = facts.destinations.every(
       ({ isCurrent, failingMs, snapshotFailingMs }) =>

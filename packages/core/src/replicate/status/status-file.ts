@@ -7,7 +7,7 @@
  */
 
 import path from 'node:path';
-import type { Clock } from '../../clock.ts';
+import { alignedMs, type Clock } from '../../clock.ts';
 import { toStagingError } from '../../database/staging/staging-error.ts';
 import { type FileSystem, replaceText } from '../../file-system.ts';
 import { within } from '../waits.ts';
@@ -54,6 +54,7 @@ export class StatusFile {
   /** When it was last written, or when `begin` was called; undefined before that. */
   #writtenAt: number | undefined;
   #isFailing = false;
+  #isClosed = false;
   /** When it was last written whole, by both clocks. */
   #written: Moment = { wallMs: 0, monotonicMs: 0 };
   /** Result of `rest` for what was last written. A change since then is written by `touch`. */
@@ -71,10 +72,8 @@ export class StatusFile {
 
   /** The folder is locked by us. Nothing is written before that: the file may belong to another process. */
   begin(): void {
-    const { clock, heartbeatMs } = this.#context;
-    this.#writtenAt ??= clock.monotonic();
-    this.#heartbeat ??= setInterval(() => void this.#beat(), heartbeatMs);
-    this.#heartbeat.unref();
+    this.#writtenAt ??= this.#context.clock.monotonic();
+    if (this.#heartbeat === undefined) this.#beatLater();
     this.touch();
   }
 
@@ -109,6 +108,19 @@ export class StatusFile {
     clearInterval(this.#heartbeat);
     await this.writeInTime();
     clearTimeout(this.#timer);
+  }
+
+  #beatLater(): void {
+    const { clock, heartbeatMs } = this.#context;
+    this.#heartbeat = setTimeout(
+      () => {
+        if (this.#isClosed) return;
+        this.#beatLater();
+        void this.#beat();
+      },
+      alignedMs(clock, heartbeatMs),
+    );
+    this.#heartbeat.unref();
   }
 
   async #beat(): Promise<void> {

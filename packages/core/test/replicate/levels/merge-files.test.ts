@@ -101,6 +101,29 @@ describe('a merge of staged files', () => {
     expect(await files.list(`${FOLDER}/ltx/1`)).toEqual([]);
   });
 
+  test('is found by the next start, which looks only into levels that were merged', async () => {
+    const merged = await mergeFiles(await orderOf(), ports);
+    const listed: string[] = [];
+    const levels = new StagedLevels({
+      folder: FOLDER,
+      files: new Proxy(files, {
+        get(target, name) {
+          const member: unknown = Reflect.get(target, name);
+          if (typeof member !== 'function') return member;
+          return (...args: unknown[]): unknown => {
+            if (name === 'list') listed.push(String(args[0]));
+            return Reflect.apply(member, target, args) as unknown;
+          };
+        },
+      }),
+      levels: [{ level: 1, intervalMs: 1 }],
+      onDamaged: (name) => expect.unreachable(name),
+    });
+    await levels.load();
+    expect(levels.files).toEqual([merged]);
+    expect(listed).toEqual([`${FOLDER}/ltx`, `${FOLDER}/ltx/1`]);
+  });
+
   test('an input that does not exist is STAGING_FAILED', async () => {
     const order = await orderOf();
     await files.remove(`${FOLDER}/0.ltx`);
