@@ -2,7 +2,7 @@
 // Blocks and xxh32 alone are for the tests: the kernel itself takes batches.
 
 import { fillPatterns } from './copy';
-import { MEMORY_END } from './memory';
+import { MEMORY_END, MEMORY_PAGES } from './memory';
 
 export {
   BATCH_BYTES_MAX,
@@ -21,9 +21,9 @@ export { decompressBlock } from './lz4-decompress';
 export { decodePages, encodePages } from './pages';
 export { scanFrames, walChecksum } from './wal';
 export { xxh32 } from './xxh32';
+export { decodeWindow, WINDOW } from './window';
 export { hashPages } from './xxh64';
 
-// As many as build.mjs asks for.
-if (MEMORY_END > 38 << 16) ERROR('memory.ts needs more than 38 pages of memory');
+if (MEMORY_END > MEMORY_PAGES << 16) ERROR('memory.ts needs more than 38 pages of memory');
 
 fillPatterns();

@@ -40,3 +40,6 @@ export const HASHES: usize = CHECKSUMS + 8 * ENTRIES_MAX;
 export const INPUT: usize = HASHES + (2 << HASH_BITS_MAX);
 export const OUTPUT: usize = INPUT + INPUT_BYTES + SLACK_BYTES;
 export const MEMORY_END: usize = OUTPUT + OUTPUT_BYTES + SLACK_BYTES;
+
+/** Pages of 64 KiB at the start. The same number stands in build.mjs. */
+export const MEMORY_PAGES: usize = 38;

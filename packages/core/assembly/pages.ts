@@ -19,7 +19,7 @@ import { crc64Update } from './crc64';
 import { xxh32 } from './xxh32';
 import { copyLiterals } from './copy';
 
-const FLAG_BLOCK: u32 = 1;
+export const FLAG_BLOCK: u32 = 1;
 
 const FRAME_MAGIC: u32 = 0x184d2204;
 const FRAME_DESCRIPTOR_1: u16 = 0x4064; // FLG 64, BD 40
@@ -30,15 +30,17 @@ const FRAME_HEAD_BYTES: u32 = 11;
 /** End mark, content checksum. */
 const FRAME_TAIL_BYTES: u32 = 8;
 
-const PAGE_HEADER_BYTES: u32 = 6;
-const SIZE_PREFIX_BYTES: u32 = 4;
+export const PAGE_HEADER_BYTES: u32 = 6;
+export const SIZE_PREFIX_BYTES: u32 = 4;
 
 // Why decodePages stopped. src/kernel/wasm-kernel.ts knows these numbers. A fault has FAULT set.
-const STOPPED_INPUT: u32 = 0;
+export const STOPPED_INPUT: u32 = 0;
 const STOPPED_FULL: u32 = 1;
-const STOPPED_END: u32 = 2;
-const FAULT: u32 = 0x80000000;
-const FAULT_FLAGS: u32 = FAULT | 0;
+export const STOPPED_END: u32 = 2;
+/** Only in window.ts. */
+export const STOPPED_ORDER: u32 = 3;
+export const FAULT: u32 = 0x80000000;
+export const FAULT_FLAGS: u32 = FAULT | 0;
 const FAULT_SIZE: u32 = FAULT | 1;
 const FAULT_BLOCK: u32 = FAULT | 2;
 const FAULT_FRAME_HEADER: u32 = FAULT | 3;
@@ -140,7 +142,7 @@ export function decodePages(from: usize, length: u32, pageSize: u32, crc: u64): 
 }
 
 /** Size of the page frame at `p`, or STOPPED_INPUT when it is not whole, or a fault. */
-function takeBlock(p: usize, end: usize, to: usize, pageSize: u32): u32 {
+export function takeBlock(p: usize, end: usize, to: usize, pageSize: u32): u32 {
   const head = PAGE_HEADER_BYTES + SIZE_PREFIX_BYTES;
   if (<u32>(end - p) < head) return STOPPED_INPUT;
   const size = bswap<u32>(load<u32>(p, PAGE_HEADER_BYTES));
@@ -151,7 +153,7 @@ function takeBlock(p: usize, end: usize, to: usize, pageSize: u32): u32 {
 }
 
 /** As takeBlock. */
-function takeFrame(p: usize, end: usize, to: usize, pageSize: u32): u32 {
+export function takeFrame(p: usize, end: usize, to: usize, pageSize: u32): u32 {
   const head = PAGE_HEADER_BYTES + FRAME_HEAD_BYTES;
   if (<u32>(end - p) < head) return STOPPED_INPUT;
   if (

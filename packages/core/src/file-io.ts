@@ -25,17 +25,33 @@ export function writeFullySync(descriptor: number, bytes: Uint8Array, position?:
 
 /** Writes all of `bytes` at `position`, by default the current position of the file. */
 export async function writeFully(
-  handle: FileHandle,
+  file: OpenFile,
   bytes: Uint8Array,
   position?: number,
 ): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const rest = bytes.length - done;
     const at = position === undefined ? null : position + done;
-    const { bytesWritten } = await handle.write(bytes, done, rest, at);
-    if (bytesWritten === 0) throw refused(rest);
-    done += bytesWritten;
+    const count = await writeSome(file, bytes, done, at);
+    if (count === 0) throw refused(rest);
+    done += count;
   }
+}
+
+const writeDescriptor = promisify(fs.write);
+
+async function writeSome(
+  file: OpenFile,
+  bytes: Uint8Array,
+  offset: number,
+  position: number | null,
+): Promise<number> {
+  const rest = bytes.length - offset;
+  const { bytesWritten } =
+    typeof file === 'number'
+      ? await writeDescriptor(file, bytes, offset, rest, position)
+      : await file.write(bytes, offset, rest, position);
+  return bytesWritten;
 }
 
 /** Reads from `position` (default: the current one) until `into` is full or the file ends. Returns the number of bytes. */

@@ -119,6 +119,7 @@ async function restorePlan(
     sources: [{ ...source, listed }],
     output,
     target: { kind: 'txid', txid },
+    cache: 'keep', // the drill examines it
     onProgress,
     signal,
     clock,

@@ -27,7 +27,7 @@ type ByteOrder = 'little-endian' | 'big-endian';
  * The exports of assembly/index.ts. Numbers are addresses, bytes and page numbers; i64 is a bigint.
  */
 export interface KernelExports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly BATCH_BYTES_MAX: WASMGlobal;
   readonly RESULT: WASMGlobal;
   readonly PGNOS: WASMGlobal;
@@ -37,6 +37,7 @@ export interface KernelExports {
   readonly INPUT: WASMGlobal;
   readonly INPUT_BYTES: WASMGlobal;
   readonly OUTPUT: WASMGlobal;
+  readonly WINDOW: WASMGlobal;
   crc64Update(register: bigint, from: number, length: number): bigint;
   crc64Shift(crc: bigint, length: bigint): bigint;
   encodePages(
@@ -47,6 +48,17 @@ export interface KernelExports {
     register: bigint,
   ): number;
   decodePages(from: number, length: number, pageSize: number, register: bigint): number;
+  decodeWindow(
+    from: number,
+    length: number,
+    pageSize: number,
+    register: bigint,
+    after: number,
+    firstPgno: number,
+    lastPgno: number,
+    commit: number,
+    taken: number,
+  ): number;
   compressBlock(from: number, length: number, to: number): number;
   decompressBlock(from: number, length: number, to: number, outputLength: number): number;
   xxh32(from: number, length: number): number;
@@ -70,7 +82,7 @@ const STOPPED = ['input', 'batch-full', 'end'] as const;
 /**
  * Set in the return value of decodePages for an invalid page frame; the rest is an index of FAULTS.
  */
-const FAULT = 0x80000000;
+export const FAULT = 0x80000000;
 const FAULTS = [
   'its flags are unknown',
   'its size is impossible for a page',
@@ -88,6 +100,16 @@ export function instantiate(): KernelExports {
     fs.readFileSync(new URL('../../wasm/kernel.wasm', import.meta.url)),
   );
   return new WebAssembly.Instance(compiled).exports as KernelExports;
+}
+
+/** LTX_INVALID for a fault that decodePages or decodeWindow returned. */
+export function frameError(stopped: number, result: DataView): ReplicationError {
+  const [consumedBytes, pgno] = [result.getUint32(12, true), result.getUint32(16, true)];
+  const reason = FAULTS[stopped - FAULT];
+  return new ReplicationError(
+    'LTX_INVALID',
+    `decode page ${pgno}, ${consumedBytes} bytes into a batch of page frames: ${reason}; the file is damaged or was not written by an LTX encoder`,
+  );
 }
 
 export class WASMKernel implements Kernel {
@@ -150,14 +172,7 @@ export class WASMKernel implements Kernel {
     const stopped = this.#wasm.decodePages(from, bytes.length, pageSize, ~crc) >>> 0;
     const count = this.#result.getUint32(8, true);
     const consumedBytes = this.#result.getUint32(12, true);
-    if (stopped >= FAULT) {
-      const pgno = this.#result.getUint32(16, true);
-      const reason = FAULTS[stopped - FAULT];
-      throw new ReplicationError(
-        'LTX_INVALID',
-        `decode page ${pgno}, ${consumedBytes} bytes into a batch of page frames: ${reason}; the file is damaged or was not written by an LTX encoder`,
-      );
-    }
+    if (stopped >= FAULT) throw frameError(stopped, this.#result);
     const reason = STOPPED[stopped];
     assert(reason !== undefined, 'the kernel returns a known reason');
     return {

@@ -6,9 +6,11 @@
  * Like `applyPlan`, it decodes and hashes every page of every file and verifies every file checksum
  * before it resolves. The page indexes say where to read; they are not trusted as proof.
  *
- * Memory: one window and one kernel per thread, and 12 bytes per page of each file.
+ * Memory: WINDOWS_AT_ONCE windows and kernels per thread, and 12 bytes per page of each file.
  */
 
+import fs from 'node:fs';
+import { promisify } from 'node:util';
 import { assert } from '../error.ts';
 import { requireFileChecksum, type HashedPart } from '../ltx/checksum.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
@@ -17,14 +19,15 @@ import { Thread, threadScript } from '../threads/thread.ts';
 import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
 import type { ReadLocalFile } from './decode/local-file.ts';
 import type { LocalFiles } from './decode/local-files.ts';
+import { openDirect } from './decode/direct-output.ts';
 import { Flusher } from './flusher.ts';
 import { toUnusableFileError } from './plan/unusable-file.ts';
 import type { WindowSettings } from './decode/window-decoder.ts';
 import type { WindowService } from './decode/window-worker.ts';
-import { windowsOf, type Window } from './decode/windows.ts';
+import { WINDOWS_AT_ONCE, windowsOf, type Window } from './decode/windows.ts';
 
 /** Large enough that a file's part of a window is one read; small enough for one per thread. */
-const WINDOW_BYTES = 16 * 1024 * 1024;
+const WINDOW_BYTES = 8 * 1024 * 1024;
 export async function applyPlanInWindows(
   options: ApplyPlanOptions,
   { files }: LocalFiles,
@@ -32,14 +35,27 @@ export async function applyPlanInWindows(
   const header = files[0]?.header;
   assert(header !== undefined, 'a plan has files');
   await options.onSize(header.commit * header.pageSize);
-  const run = new WindowRun(options, files, header);
+  const direct = options.cache === 'keep' ? undefined : await openDirect(options.descriptor);
   try {
-    await run.all();
+    const run = new WindowRun(options, files, { ...header, direct });
+    try {
+      await run.all();
+    } finally {
+      await run.close();
+    }
   } finally {
-    await run.close();
+    if (direct !== undefined) await close(direct);
   }
   return { header, filesRead: files.length };
 }
+
+interface WindowTarget {
+  readonly pageSize: number;
+  readonly commit: number;
+  readonly direct: number | undefined;
+}
+
+const close = promisify(fs.close);
 
 class WindowRun {
   readonly #options: ApplyPlanOptions;
@@ -47,24 +63,25 @@ class WindowRun {
   readonly #hashes: HashedPart[][];
   readonly #threads: readonly Thread<WindowService>[];
   readonly #windows: Iterator<Window>;
-  readonly #flusher: Flusher;
+  /** Direct writes leave nothing to flush. */
+  readonly #flusher: Flusher | undefined;
   #next = 0;
 
   constructor(
     options: ApplyPlanOptions,
     files: readonly ReadLocalFile[],
-    { pageSize, commit }: { pageSize: number; commit: number },
+    { pageSize, commit, direct }: WindowTarget,
   ) {
     const windowPages = WINDOW_BYTES / pageSize;
     const settings: WindowSettings = {
-      output: options.descriptor,
+      output: { cached: options.descriptor, direct },
       files: files.map((file) => file.descriptor),
       pageSize,
       commit,
       windowPages,
     };
     this.#options = options;
-    this.#flusher = new Flusher(options.descriptor);
+    this.#flusher = direct === undefined ? new Flusher(options.descriptor) : undefined;
     this.#files = files;
     this.#hashes = files.map(() => []);
     this.#windows = windowsOf(
@@ -88,9 +105,11 @@ class WindowRun {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       signal.throwIfAborted();
-      const work = this.#threads.map((thread) => this.#serve(thread));
+      const work = this.#threads.flatMap((thread) =>
+        Array.from({ length: WINDOWS_AT_ONCE }, () => this.#serve(thread)),
+      );
       await Promise.race([Promise.all(work), aborted]);
-      await this.#flusher.finish();
+      await this.#flusher?.finish();
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -100,10 +119,10 @@ class WindowRun {
   /** Once this resolves, nothing is being read or written. */
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
-    await this.#flusher.close();
+    await this.#flusher?.close();
   }
 
-  /** Handles one window after another; the next one is queued before this one ends. */
+  /** Handles one window after another. */
   async #serve(thread: Thread<WindowService>): Promise<void> {
     for (let step = this.#windows.next(); step.done !== true; step = this.#windows.next()) {
       const window = step.value;
@@ -122,7 +141,7 @@ class WindowRun {
       known[order] = slice;
       this.#options.onBytes(end - start);
     }
-    this.#flusher.add(WINDOW_BYTES);
+    this.#flusher?.add(WINDOW_BYTES);
   }
 
   #toError(index: number, failure: Failure): unknown {

@@ -44,6 +44,8 @@ export interface ApplyPlanOptions {
   readonly local: 'allowed' | 'refused';
   readonly plan: RestorePlan<SourcedFile>;
   readonly descriptor: number;
+  /** As in RestoreOptions. */
+  readonly cache?: 'keep' | undefined;
   /** The older state that the output holds. Only with local files refused. */
   readonly base?: BaseState | undefined;
   /** Called with the size of the database before the first page is written. */

@@ -27,6 +27,11 @@ export interface RestoreOptions {
   /** Default 'none': checksums already verify every page. */
   readonly integrityCheck?: IntegrityCheck | undefined;
   /**
+   * 'keep': the caller reads the restored file next, so it is written through the page cache. Default: it may be
+   * written past the cache, which takes less processor time.
+   */
+  readonly cache?: 'keep' | undefined;
+  /**
    * 'kept': download the files beside the output first, and keep them if the restore fails. A later restore
    * with 'kept' downloads only the rest. Default: nothing is left behind.
    */

@@ -125,7 +125,8 @@ export class RestoreRun {
   }
 
   async #attempt(output: Output): Promise<VerifiedRun> {
-    const readsMax = this.#options.parallelism ?? READS_MAX_DEFAULT;
+    const { cache, integrityCheck = 'none', parallelism } = this.#options;
+    const readsMax = parallelism ?? READS_MAX_DEFAULT;
     const plan = this.#plan;
     const progress = this.#progressOf(plan);
     const files = await this.#download(plan.files, {
@@ -137,6 +138,7 @@ export class RestoreRun {
       local: this.#local,
       plan: files === undefined ? plan : { ...plan, files },
       descriptor: output.descriptor,
+      cache: integrityCheck === 'none' ? cache : 'keep',
       onSize: async (sizeBytes) => await this.#begin(output, sizeBytes),
       threads: Math.min(THREADS_MAX, availableParallelism()),
       readsMax,

@@ -140,14 +140,14 @@ describe('decoded window by window', () => {
       const windowPages = random.int(1, 20);
       const descriptors = files.map(({ descriptor }) => descriptor);
       const decoder = new WindowDecoder({
-        output,
+        output: { cached: output, direct: undefined },
         files: descriptors,
         pageSize: 512,
         commit,
         windowPages,
       });
       const maps = files.map(({ map }) => map);
-      for (const window of windowsOf(maps, commit, windowPages)) decoder.decode(window);
+      for (const window of windowsOf(maps, commit, windowPages)) await decoder.decode(window);
       fs.closeSync(output);
       for (const descriptor of descriptors) fs.closeSync(descriptor);
       expect(fs.readFileSync(name).equals(history.bytes(6))).toBe(true);
@@ -161,7 +161,7 @@ describe('decoded window by window', () => {
     if (file === undefined) throw new Error('no file');
     const output = fs.openSync(path.join(temporaryFolder(), 'output'), 'w');
     const settings = {
-      output,
+      output: { cached: output, direct: undefined },
       files: [file.descriptor],
       pageSize: 512,
       commit: 12,
@@ -178,11 +178,11 @@ describe('decoded window by window', () => {
       { end: slice.end + 100_000 },
     ]) {
       const damaged = { ...window, slices: [{ ...slice, ...other }] };
-      const decode = (): unknown => new WindowDecoder(settings).decode(damaged);
-      expect(decode).toThrow(expect.objectContaining({ file: 0 }));
+      const decode = new WindowDecoder(settings).decode(damaged);
+      await expect(decode).rejects.toThrow(expect.objectContaining({ file: 0 }));
     }
     const late = { ...window, firstPgno: 2, lastPgno: 13 };
-    expect(() => new WindowDecoder(settings).decode(late)).toThrow(
+    await expect(new WindowDecoder(settings).decode(late)).rejects.toThrow(
       'not those that its index names',
     );
     fs.closeSync(output);
@@ -196,14 +196,14 @@ describe('decoded window by window', () => {
     const output = fs.openSync(path.join(temporaryFolder(), 'output'), 'w');
     const files = [file?.descriptor ?? -1];
     const decoder = new WindowDecoder({
-      output,
+      output: { cached: output, direct: undefined },
       files,
       pageSize: 512,
       commit: 14,
       windowPages: 99,
     });
     const [window] = windowsOf([file?.map ?? never()], 14, 99);
-    expect(() => decoder.decode(window ?? never())).toThrow('page 13 of 14');
+    await expect(decoder.decode(window ?? never())).rejects.toThrow('page 13 of 14');
     fs.closeSync(output);
   });
 });

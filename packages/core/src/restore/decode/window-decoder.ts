@@ -5,18 +5,15 @@
 
 import { messageOf, ReplicationError } from '../../error.ts';
 import { readFullySync } from '../../file-io.ts';
-import { createKernel, type DecodedPages, type Kernel } from '../../kernel/kernel.ts';
+import { WindowKernel } from '../../kernel/window-kernel.ts';
 import type { HashedPart } from '../../ltx/checksum.ts';
 import { lockPgno } from '../../ltx/header.ts';
-import { hashedStartBytes } from '../../ltx/page-frame.ts';
 import { missingPageError } from './missing-page.ts';
-import { PageSet } from './page-set.ts';
 import type { Slice, Window } from './windows.ts';
-import { writePages } from './write-pages.ts';
+import { writeWindow, type OutputDescriptors } from './write-pages.ts';
 
 export interface WindowSettings {
-  /** Descriptor of the output file. */
-  readonly output: number;
+  readonly output: OutputDescriptors;
   /** Descriptors of the LTX files, newest first. */
   readonly files: readonly number[];
   readonly pageSize: number;
@@ -24,6 +21,9 @@ export interface WindowSettings {
   readonly commit: number;
   readonly windowPages: number;
 }
+
+/** Bytes of one read: they are decoded while they are in the cache of the processor. With a page frame, they fit the input. */
+const READ_BYTES: number = 256 * 1024;
 
 /** A damaged file, by its index. */
 export class SliceError extends Error {
@@ -36,124 +36,74 @@ export class SliceError extends Error {
 }
 
 export class WindowDecoder {
-  readonly #kernel: Kernel = createKernel();
+  readonly #kernel: WindowKernel;
   readonly #settings: WindowSettings;
-  readonly #pages: Uint8Array;
 
   constructor(settings: WindowSettings) {
+    this.#kernel = new WindowKernel(settings.pageSize, settings.windowPages);
     this.#settings = settings;
-    this.#pages = new Uint8Array(settings.windowPages * settings.pageSize);
   }
 
   /**
    * Returns the hashes of the window's slices, in their order. SliceError for a file that does not
-   * match its index; RESTORE_INTEGRITY for a page that no file has; RESTORE_OUTPUT.
+   * match its index; RESTORE_INTEGRITY for a page that no file has; RESTORE_OUTPUT. Other code runs only
+   * while the pages are written.
    */
-  decode(window: Window): HashedPart[] {
-    const claimed = new PageSet();
+  async decode(window: Window): Promise<HashedPart[]> {
+    this.#kernel.taken.fill(0);
     const hashed = window.slices.map((slice) => {
       try {
-        return this.#decodeSlice(slice, window, claimed);
+        return this.#decodeSlice(slice, window);
       } catch (error) {
         throw new SliceError(slice.file, error);
       }
     });
-    this.#write(window, claimed);
+    await this.#write(window);
     return hashed;
   }
 
-  #decodeSlice(slice: Slice, window: Window, claimed: PageSet): HashedPart {
-    const { pageSize } = this.#settings;
+  #decodeSlice(slice: Slice, { firstPgno, lastPgno }: Window): HashedPart {
+    const { commit, files } = this.#settings;
+    const range = { firstPgno, lastPgno, commit };
     const { input } = this.#kernel;
-    const descriptor = this.#settings.files[slice.file] ?? -1;
+    const descriptor = files[slice.file] ?? -1;
     let crc = 0n;
     let hashedBytes = 0;
-    let last = window.firstPgno - 1;
+    let afterPgno = firstPgno - 1;
     let pages = 0;
     let filled = 0;
-    for (let at = slice.start; at < slice.end || filled > 0;) {
-      const wanted = Math.min(input.length - filled, slice.end - at);
+    for (let at = slice.start; at < slice.end;) {
+      const wanted = Math.min(READ_BYTES, slice.end - at);
       readWhole(descriptor, input.subarray(filled, filled + wanted), at);
       at += wanted;
       filled += wanted;
-      let used = 0;
-      while (used < filled) {
-        const bytes = input.subarray(used, filled);
-        const decoded = this.#kernel.decodePages(bytes, pageSize, crc);
-        if (decoded.stopped === 'end') throw frameMismatch();
-        if (decoded.consumedBytes === 0) break;
-        last = requireAscending(decoded.pgnos, last, window.lastPgno);
-        hashedBytes += hashedBytesOf(bytes, decoded.sizes, pageSize);
-        pages += decoded.pgnos.length;
-        crc = decoded.crc;
-        this.#take(decoded, window.firstPgno, claimed);
-        used += decoded.consumedBytes;
-      }
-      if (used === 0) throw frameMismatch(); // the input holds all bytes, or at least one whole frame
-      input.copyWithin(0, used, filled);
-      filled -= used;
+      const decoded = this.#kernel.decode({ start: 0, end: filled }, range, { afterPgno, crc });
+      const { consumedBytes } = decoded;
+      if (decoded.stopped !== 'input') throw frameMismatch();
+      hashedBytes += decoded.hashedBytes;
+      pages += decoded.pages;
+      afterPgno = decoded.lastPgno;
+      crc = decoded.crc;
+      // The rest is a part of one frame, so it is shorter than what was read.
+      input.copyWithin(0, consumedBytes, filled);
+      filled -= consumedBytes;
     }
-    if (pages !== slice.pages) throw frameMismatch();
+    if (filled > 0 || pages !== slice.pages) throw frameMismatch();
     return { crc, hashedBytes };
   }
 
-  /** Keeps the pages that no newer file has; adjacent pages in one copy. */
-  #take({ pgnos, pages }: DecodedPages, firstPgno: number, claimed: PageSet): void {
-    const { commit, pageSize } = this.#settings;
-    const isWanted = (at: number): boolean => {
-      const pgno = pgnos[at];
-      return pgno !== undefined && pgno <= commit && claimed.add(pgno - firstPgno);
-    };
-    for (let first = 0; first < pgnos.length;) {
-      if (!isWanted(first)) {
-        first += 1;
-        continue;
-      }
-      const pgno = pgnos[first] as number;
-      let next = first + 1;
-      while (pgnos[next] === pgno + (next - first) && isWanted(next)) next += 1;
-      this.#pages.set(
-        pages.subarray(first * pageSize, next * pageSize),
-        (pgno - firstPgno) * pageSize,
-      );
-      // The page at `next` was already checked and is not wanted.
-      first = next;
-    }
-  }
-
-  #write({ firstPgno, lastPgno }: Window, claimed: PageSet): void {
+  async #write({ firstPgno, lastPgno }: Window): Promise<void> {
     const { commit, output, pageSize } = this.#settings;
-    const last = Math.min(lastPgno, commit);
+    const { pages, taken } = this.#kernel;
+    const count = Math.min(lastPgno, commit) + 1 - firstPgno;
+    if (count <= 0) return;
     const lock = lockPgno(pageSize);
-    for (let pgno = firstPgno; pgno <= last; pgno++) {
-      if (claimed.has(pgno - firstPgno)) continue;
-      if (pgno !== lock) throw missingPageError(pgno, commit);
-      this.#pages.fill(0, (pgno - firstPgno) * pageSize, (pgno - firstPgno + 1) * pageSize);
+    for (let at = taken.indexOf(0); at >= 0 && at < count; at = taken.indexOf(0, at + 1)) {
+      if (firstPgno + at !== lock) throw missingPageError(firstPgno + at, commit);
+      pages.fill(0, at * pageSize, (at + 1) * pageSize);
     }
-    if (last < firstPgno) return;
-    const bytes = this.#pages.subarray(0, (last - firstPgno + 1) * pageSize);
-    writePages(output, bytes, (firstPgno - 1) * pageSize);
+    await writeWindow(output, pages.subarray(0, count * pageSize), (firstPgno - 1) * pageSize);
   }
-}
-
-function requireAscending(pgnos: Uint32Array, before: number, limit: number): number {
-  let last = before;
-  for (const pgno of pgnos) {
-    if (pgno <= last || pgno > limit) throw frameMismatch();
-    last = pgno;
-  }
-  return last;
-}
-
-/** The file checksum covers the start of each frame and the uncompressed page. */
-function hashedBytesOf(bytes: Uint8Array, sizes: Uint32Array, pageSize: number): number {
-  let hashed = 0;
-  let at = 0;
-  for (const size of sizes) {
-    hashed += hashedStartBytes(bytes[at + 5] as number) + pageSize;
-    at += size;
-  }
-  return hashed;
 }
 
 function readWhole(descriptor: number, target: Uint8Array, position: number): void {

@@ -1,11 +1,12 @@
 /** A thread that restores windows of a database. */
 
 import { workerData } from 'node:worker_threads';
+import { assert } from '../../error.ts';
 import type { HashedPart } from '../../ltx/checksum.ts';
 import { type Failure, toFailure } from '../../threads/failure.ts';
 import { serve } from '../../threads/serve.ts';
 import { SliceError, WindowDecoder, type WindowSettings } from './window-decoder.ts';
-import type { Window } from './windows.ts';
+import { WINDOWS_AT_ONCE, type Window } from './windows.ts';
 
 export interface WindowService {
   readonly decode: { readonly request: Window; readonly answer: WindowAnswer };
@@ -16,15 +17,20 @@ export type WindowAnswer =
   /** `file` does not match its index. */
   | { readonly kind: 'unusable'; readonly file: number; readonly failure: Failure };
 
-const decoder = new WindowDecoder(workerData as WindowSettings);
+const settings = workerData as WindowSettings;
+const idle = Array.from({ length: WINDOWS_AT_ONCE }, () => new WindowDecoder(settings));
 
 serve<WindowService>({
-  decode(window) {
+  async decode(window) {
+    const decoder = idle.pop();
+    assert(decoder !== undefined, 'a thread has at most WINDOWS_AT_ONCE windows');
     try {
-      return { kind: 'decoded', hashed: decoder.decode(window) };
+      return { kind: 'decoded', hashed: await decoder.decode(window) };
     } catch (error) {
       if (!(error instanceof SliceError)) throw error;
       return { kind: 'unusable', file: error.file, failure: toFailure(error.cause) };
+    } finally {
+      idle.push(decoder);
     }
   },
 });

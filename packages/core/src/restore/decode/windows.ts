@@ -5,6 +5,9 @@
 
 import type { PageMap } from './page-map.ts';
 
+/** Of one thread: one is decoded while the other one is written. */
+export const WINDOWS_AT_ONCE = 2;
+
 /** Frames of one file: bytes `start` to `end` (exclusive), which hold `pages` pages. */
 export interface Slice {
   /** Index of the file's map. */
