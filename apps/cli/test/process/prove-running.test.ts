@@ -2,9 +2,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { callControl } from '@sluice/core';
+import { callControl, defaultMetaPath } from '@sluice/core';
 import { expect, test, vi } from 'vitest';
 import { EXIT_CODES } from '../../src/exit-codes.ts';
+import { askReplicator } from '../../src/status/ask.ts';
 import { parseOutput } from '../docs/json-schemas.ts';
 import { addRows } from '../support/database.ts';
 import { CLIProcess, RUNTIME_FOLDER } from '../support/process.ts';
@@ -54,6 +55,25 @@ async function running(): Promise<Scene> {
   await expect.poll(hasSnapshots).toBe(true);
   const metrics = async (): Promise<string> => await (await fetch(`${origin}/metrics`)).text();
   return { folder, scratch, app, config, replicator, metrics, sluice };
+}
+
+/** How often each destination was listed. */
+async function listingsOf(app: string): Promise<readonly number[]> {
+  const place = { path: app, metaPath: defaultMetaPath(app) };
+  const asked = await askReplicator(place, AbortSignal.timeout(60_000));
+  if (asked.kind !== 'answered') throw new Error(`ask the replicator of ${app}: ${asked.kind}`);
+  return asked.state.destinations.map(({ listings = 0 }) => listings);
+}
+
+/**
+ * Within seconds after a write the replicator lists a folder again, and sends what is missing. Resolves after that
+ * listing: the next one follows in a minute.
+ */
+async function listedAgain(app: string): Promise<void> {
+  const before = await listingsOf(app);
+  const isListed = async (): Promise<boolean> =>
+    (await listingsOf(app)).every((count, index) => count > (before[index] ?? 0));
+  await expect.poll(isListed, { timeout: 200_000, interval: 100 }).toBe(true);
 }
 
 async function end(replicator: CLIProcess): Promise<string> {
@@ -125,6 +145,7 @@ test('a drill ends when its client goes, when its database goes, and with the re
 
 test('a repair by the replicator is the one of the command, and is recorded', async () => {
   const { folder, app, replicator, metrics, sluice } = await running();
+  await listedAgain(app); // it would send the files again
   const file = path.join(folder, 'one', 'ltx', FIRST);
   const snapshot = path.join(folder, 'one', 'ltx', SNAPSHOT);
   fs.rmSync(file);
