@@ -15,50 +15,42 @@ export interface ResultView {
 const DRILL_RESULTS = (['ok', 'failed', 'inconclusive'] as const).map(
   (result) => [result, toLabels({ result })] as const,
 );
+const REPAIR_RESULTS = (['whole', 'mended', 'open'] as const).map(
+  (result) => [result, toLabels({ result })] as const,
+);
+
+const gauge = (
+  name: string,
+  help: string,
+  read: (view: ResultView) => Reading,
+  labels?: readonly string[],
+): Family<ResultView> => ({ name, type: 'gauge', help, labels, read });
 
 const ofDrill = (
   name: string,
   help: string,
   value: (drill: DrillRecord, now: number) => Reading,
   labels?: readonly string[],
-): Family<ResultView> => ({
-  name,
-  type: 'gauge',
-  help,
-  labels,
-  read: ({ drill, now }) => (drill === undefined ? undefined : value(drill, now)),
-});
-
-const REPAIR_RESULTS = (['whole', 'mended', 'open'] as const).map(
-  (result) => [result, toLabels({ result })] as const,
-);
+): Family<ResultView> => gauge(name, help, ({ drill, now }) => drill && value(drill, now), labels);
 
 const ofRepair = (
   name: string,
   help: string,
   value: (repair: RepairRecord, own: RepairedDestination) => Reading,
   labels?: readonly string[],
-): Family<ResultView> => ({
-  name,
-  type: 'gauge',
-  help,
-  labels,
-  read: ({ repair, destination }) => {
+): Family<ResultView> => {
+  const read = ({ repair, destination }: ResultView): Reading => {
     const own = repair?.destinations.find((each) => each.name === destination);
     return repair === undefined || own === undefined ? undefined : value(repair, own);
-  },
-});
+  };
+  return gauge(name, help, read, labels);
+};
 
 const ofScrub = (
   name: string,
   help: string,
   value: (scrub: ScrubRecord) => number | undefined,
-): Family<ResultView> => ({
-  name,
-  type: 'gauge',
-  help,
-  read: ({ scrub }) => (scrub === undefined ? undefined : value(scrub)),
-});
+): Family<ResultView> => gauge(name, help, ({ scrub }) => scrub && value(scrub));
 
 export const RESULTS: FamilyGroup<ResultView> = {
   title: 'The last drill, the scrub and the last repair of each destination',
