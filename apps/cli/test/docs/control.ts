@@ -75,6 +75,8 @@ Databases that were registered by a command stay, stopped ones stay stopped, and
   register: `Without \`-replica\`, the database must be in the configuration file as it is now; the other databases are not read again. With \`-replica\` it has
 the default settings, no drills, and is forgotten when the replicator ends. It is refused if it would share a destination, a staging folder or a path
 with another database of the replicator, even with a stopped one.`,
+  reseed: `It counts for one try. If the replicator dies before the first file has arrived, allow it again: otherwise a disk that is not mounted at the next
+start would be seeded.`,
   unregister: `A database of the configuration comes back with the next \`sluice reload\`, or a restart of the replicator.
 Once more it succeeds, until then; a path that the replicator does not have is refused, with exit code 2.`,
   sync: `With \`-wait\` or \`-durable\`, each destination is listed first, so the answer tells what is there now. One that fails is tried again at once: run it when you have mended one.`,
