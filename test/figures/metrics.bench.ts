@@ -2,16 +2,12 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { inFolder, print, round } from './bench.ts';
+import { inFolder, print, quantile, round } from './bench.ts';
 import { serveDatabases } from './served-databases.ts';
 
 const DATABASES = 5_000;
 const SCRAPES = 11;
 const MS_MAX = 200;
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
-}
 
 /** By another process, as Prometheus is one. Until the last byte. */
 async function timeOfScrape(url: string): Promise<number> {
@@ -37,7 +33,12 @@ const { ms, cpuMs, bytes, series } = await inFolder(async (folder) => {
     used.push((user + system) / 1_000);
   }
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return { ms: median(times), cpuMs: median(used), bytes: text.length, series: lines.length };
+  return {
+    ms: quantile(times, 0.5),
+    cpuMs: quantile(used, 0.5),
+    bytes: text.length,
+    series: lines.length,
+  };
 });
 
 print(
