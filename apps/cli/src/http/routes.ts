@@ -15,8 +15,8 @@ import { findLate, findUnready } from './health.ts';
 export interface Reply {
   readonly code: number;
   readonly type: string;
-  /** A long body is a list of parts: joining them would copy it. */
-  readonly body: string | readonly Buffer[];
+  /** The parts of a long body are made one after another, while those before are sent. */
+  readonly body: string | Iterable<Buffer>;
 }
 
 /** By path. */

@@ -5,6 +5,7 @@
 
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { parseAddress, type Address } from './address.ts';
 import { respondByMounts, type Mount } from './mounts.ts';
@@ -102,33 +103,55 @@ async function answer(
   { routes, mounts, hosts, signal }: AnswerContext,
 ): Promise<void> {
   if (hosts !== 'any' && !isOwnHost(request.headers.host, hosts)) {
-    send(request, response, MISDIRECTED);
+    await send(request, response, MISDIRECTED);
     return;
   }
   const route = routes[pathOf(request)];
   if (route === undefined) {
     if (await respondByMounts(request, response, mounts, signal)) return;
-    send(request, response, NOT_FOUND);
+    await send(request, response, NOT_FOUND);
   } else if (request.method === 'GET' || request.method === 'HEAD') {
-    send(request, response, await route(queryOf(request)));
+    await send(request, response, await route(queryOf(request)));
   } else {
-    send(request, response, { code: 405, type: TEXT, body: 'GET and HEAD only\n' });
+    await send(request, response, { code: 405, type: TEXT, body: 'GET and HEAD only\n' });
   }
 }
 
-function send(
+async function send(
   { method }: http.IncomingMessage,
   response: http.ServerResponse,
   { code, type, body }: Reply,
-): void {
-  const parts = typeof body === 'string' ? [Buffer.from(body)] : body;
-  response.writeHead(code, {
-    'content-type': type,
-    'content-length': parts.reduce((sum, part) => sum + part.length, 0),
-    'cache-control': 'no-store',
-  });
-  if (method !== 'HEAD') for (const part of parts) response.write(part);
+): Promise<void> {
+  const headers = { 'content-type': type, 'cache-control': 'no-store' };
+  if (typeof body === 'string') {
+    const length = { 'content-length': Buffer.byteLength(body) };
+    response.writeHead(code, { ...headers, ...length }).end(method === 'HEAD' ? undefined : body);
+    return;
+  }
+  response.writeHead(code, headers);
+  if (method !== 'HEAD') await sendParts(response, body);
   response.end();
+}
+
+/** The next part is made when the one before is sent, and others get their turn in between. */
+async function sendParts(response: http.ServerResponse, parts: Iterable<Buffer>): Promise<void> {
+  for (const part of parts) {
+    const isSent = response.write(part);
+    if (!isSent && !response.destroyed) await drained(response);
+    await yieldToOthers();
+    if (response.destroyed) return; // the client has gone
+  }
+}
+
+/** Also resolves if the client goes. */
+async function drained(response: http.ServerResponse): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      response.off('drain', end).off('close', end);
+      resolve();
+    };
+    response.on('drain', end).on('close', end);
+  });
 }
 
 const TEXT = 'text/plain; charset=utf-8';

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import http from 'node:http';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/http/address.ts';
-import { isOwnHost } from '../../src/http/server.ts';
+import { isOwnHost, serveHTTP } from '../../src/http/server.ts';
 import { serve, STATUS } from '../support/metrics-scene.ts';
 
 test('/healthz is 200 while the process answers, also with an unhealthy database', async () => {
@@ -81,6 +82,37 @@ test('other paths are 404, other methods 405, and HEAD has no body', async () =>
     const head = await get(path, { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
   }
+});
+
+test('the parts of a long body are made as the client reads them, and no more once it has gone', async () => {
+  const part = Buffer.alloc(1024 * 1024, 'x');
+  let made = 0;
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  function* parts(): Generator<Buffer, void> {
+    try {
+      for (; made < 400; made++) yield part;
+    } finally {
+      end();
+    }
+  }
+  const nothing = (): void => undefined;
+  const server = await serveHTTP({
+    addr: '127.0.0.1:0',
+    routes: { '/long': () => Promise.resolve({ code: 200, type: 'text/plain', body: parts() }) },
+    logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+  });
+  onTestFinished(() => server.close());
+  const request = http.get(`http://${server.address}/long`);
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  let readBytes = 0;
+  for await (const chunk of response) {
+    readBytes += (chunk as Buffer).length;
+    if (readBytes > 100 * part.length) break; // destroys the connection
+  }
+  // The sockets of the system hold some megabytes.
+  expect(made).toBeLessThan(150);
+  await ended;
+  expect(made).toBeLessThan(150);
 });
 
 test('":port" listens on this machine only, and logs that', async () => {

@@ -108,7 +108,7 @@ export function scrape(input: Partial<MetricsInput> = {}): string {
     names: 'ours',
     ...input,
   });
-  return Buffer.concat(parts).toString();
+  return Buffer.concat([...parts]).toString();
 }
 
 /** With calls of some operations, one of which failed. */

@@ -28,16 +28,31 @@ import { WINDOWS_AT_ONCE, windowsOf, type Window } from './decode/windows.ts';
 
 /** Large enough that a file's part of a window is one read; small enough for one per thread. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
+
+export type WindowThreads = readonly Thread<WindowService>[];
+
+/** Close them with `closeAll`. */
+export function startWindowThreads(count: number): WindowThreads {
+  const script = threadScript(import.meta.url, 'decode/window-worker');
+  return Array.from({ length: count }, () => new Thread<WindowService>(script));
+}
+
+export async function closeAll(threads: WindowThreads): Promise<void> {
+  await Promise.all(threads.map((thread) => thread.close()));
+}
+
+/** Closes the threads. */
 export async function applyPlanInWindows(
   options: ApplyPlanOptions,
   { files }: LocalFiles,
+  threads: WindowThreads,
 ): Promise<AppliedPlan> {
   const header = files[0]?.header;
   assert(header !== undefined, 'a plan has files');
   await options.onSize(header.commit * header.pageSize);
   const direct = options.cache === 'keep' ? undefined : await openDirect(options.descriptor);
   try {
-    const run = new WindowRun(options, files, { ...header, direct });
+    const run = new WindowRun(options, files, threads, { ...header, direct });
     try {
       await run.all();
     } finally {
@@ -61,7 +76,7 @@ class WindowRun {
   readonly #options: ApplyPlanOptions;
   readonly #files: readonly ReadLocalFile[];
   readonly #hashes: HashedPart[][];
-  readonly #threads: readonly Thread<WindowService>[];
+  readonly #threads: WindowThreads;
   readonly #windows: Iterator<Window>;
   /** Direct writes leave nothing to flush. */
   readonly #flusher: Flusher | undefined;
@@ -70,6 +85,7 @@ class WindowRun {
   constructor(
     options: ApplyPlanOptions,
     files: readonly ReadLocalFile[],
+    threads: WindowThreads,
     { pageSize, commit, direct }: WindowTarget,
   ) {
     const windowPages = WINDOW_BYTES / pageSize;
@@ -89,13 +105,8 @@ class WindowRun {
       commit,
       windowPages,
     );
-    this.#threads = Array.from(
-      { length: options.threads },
-      () =>
-        new Thread<WindowService>(threadScript(import.meta.url, 'decode/window-worker'), {
-          data: settings,
-        }),
-    );
+    this.#threads = threads;
+    for (const thread of threads) thread.notify('open', settings);
   }
 
   async all(): Promise<void> {
@@ -118,7 +129,7 @@ class WindowRun {
 
   /** Once this resolves, nothing is being read or written. */
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await closeAll(this.#threads);
     await this.#flusher?.close();
   }
 

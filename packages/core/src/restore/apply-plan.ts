@@ -12,12 +12,12 @@ import { assert } from '../error.ts';
 import { threadKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
-import { applyPlanInWindows } from './apply-plan-windows.ts';
+import { applyPlanInWindows, closeAll, startWindowThreads } from './apply-plan-windows.ts';
 import { createInlinePool, createThreadPool, type DecoderPool } from './decode/decoder-pool.ts';
 import { FileScan, type ScannedFile } from './decode/file-scan.ts';
 import { HeaderChain } from './plan/header-chain.ts';
 import { Flusher } from './flusher.ts';
-import { openLocalFiles } from './decode/local-files.ts';
+import { mayBeLocal, openLocalFiles } from './decode/local-files.ts';
 import { missingPageError } from './decode/missing-page.ts';
 import { PageSet } from './decode/page-set.ts';
 import type { RestorePlan } from './plan/plan.ts';
@@ -71,9 +71,16 @@ export interface AppliedPlan {
 
 export async function applyPlan(options: ApplyPlanOptions): Promise<AppliedPlan> {
   const { plan, signal } = options;
-  if (options.local === 'allowed' && plan.sizeBytes > LOCAL_INLINE_BYTES_MAX) {
-    await using local = await openLocalFiles(plan.files.toReversed(), signal);
-    if (local !== undefined) return await applyPlanInWindows(options, local);
+  const newestFirst = plan.files.toReversed();
+  const isLarge = plan.sizeBytes > LOCAL_INLINE_BYTES_MAX;
+  if (options.local === 'allowed' && isLarge && mayBeLocal(newestFirst)) {
+    const threads = startWindowThreads(options.threads); // they start while the files are opened
+    try {
+      await using local = await openLocalFiles(newestFirst, signal);
+      if (local !== undefined) return await applyPlanInWindows(options, local, threads);
+    } finally {
+      await closeAll(threads);
+    }
   }
   const run = new PlanRun(options);
   try {

@@ -33,24 +33,27 @@ export interface MetricsInput {
   readonly names: 'ours' | 'also those of Litestream';
 }
 
-/** In parts. */
-export function writeMetrics(input: MetricsInput): readonly Buffer[] {
+/** In parts. Those of a family are made when they are asked for. */
+export function* writeMetrics(input: MetricsInput): Generator<Buffer, void> {
   const text = new MetricsText();
-  write(text, PROCESS, [{ labels: Buffer.alloc(0), view: input.process }]);
-  write(text, DATABASES, input.databases.map(toDatabaseView));
-  write(text, DESTINATIONS, input.databases.flatMap(toDestinationViews(input)));
-  write(text, RESULTS, toResultViews(input));
-  write(text, RESTORES, toRestoreViews(input));
-  if (input.names === 'also those of Litestream') writeLitestream(text, input);
-  return text.parts();
+  yield* write(text, PROCESS, [{ labels: Buffer.alloc(0), view: input.process }]);
+  yield* write(text, DATABASES, input.databases.map(toDatabaseView));
+  yield* write(text, DESTINATIONS, input.databases.flatMap(toDestinationViews(input)));
+  yield* write(text, RESULTS, toResultViews(input));
+  yield* write(text, RESTORES, toRestoreViews(input));
+  if (input.names === 'also those of Litestream') yield* writeLitestream(text, input);
+  yield* text.end();
 }
 
-function write<View>(
+function* write<View>(
   text: MetricsText,
   { families }: FamilyGroup<View>,
   views: readonly LabeledView<View>[],
-): void {
-  for (const family of families) text.add(family, views);
+): Generator<Buffer, void> {
+  for (const family of families) {
+    text.add(family, views);
+    yield* text.take();
+  }
 }
 
 function labelBytes(pairs: Readonly<Record<string, string>>): Buffer {
@@ -95,13 +98,16 @@ function toResultViews({ results, now }: MetricsInput): LabeledView<ResultView>[
   });
 }
 
-function writeLitestream(text: MetricsText, { databases, placeOf }: MetricsInput): void {
+function* writeLitestream(
+  text: MetricsText,
+  { databases, placeOf }: MetricsInput,
+): Generator<Buffer, void> {
   const views = databases.map((status) => ({
     labels: labelBytes({ db: status.path }),
     view: { status, databaseBytes: sizeOf(status.path) },
   }));
-  write(text, LITESTREAM_DATABASES, views);
-  write(text, LITESTREAM_TYPES, toTypeViews(databases, placeOf));
+  yield* write(text, LITESTREAM_DATABASES, views);
+  yield* write(text, LITESTREAM_TYPES, toTypeViews(databases, placeOf));
 }
 
 function toTypeViews(

@@ -6,7 +6,7 @@
 import type { Family, LabeledView } from './family.ts';
 
 /** A part that is full is followed by another one. */
-const PART_BYTES: number = 1024 ** 2;
+const PART_BYTES: number = 256 * 1024;
 /** Braces, comma, blank, line break, and the longest number. */
 const BESIDE_BYTES = 40;
 /** Of one UTF-16 unit in UTF-8. */
@@ -37,8 +37,14 @@ export class MetricsText {
     }
   }
 
-  parts(): readonly Buffer[] {
-    return [...this.#full, this.#part.subarray(0, this.#length)];
+  /** The parts that are full, each once. */
+  take(): readonly Buffer[] {
+    return this.#full.splice(0);
+  }
+
+  /** All parts that were not taken. */
+  end(): readonly Buffer[] {
+    return [...this.take(), this.#part.subarray(0, this.#length)];
   }
 
   #line(name: Buffer, labels: Buffer, more: string, value: number): void {

@@ -23,18 +23,20 @@ export interface LocalFiles extends AsyncDisposable {
   readonly files: readonly ReadLocalFile[];
 }
 
+/** Whether all files are on this machine and few enough. */
+export function mayBeLocal(files: readonly SourcedFile[]): boolean {
+  if (files.length > FILES_MAX) return false;
+  return files.every(({ source }) => source.client.openLocalFile !== undefined);
+}
+
 /**
- * Returns undefined if the destination is not on this machine or the plan is too large for this
- * method. Throws the same errors as any other reader of the files.
+ * Opens files for which `mayBeLocal` holds. Returns undefined if the plan is too large for this method. Throws the
+ * same errors as any other reader of the files.
  */
 export async function openLocalFiles(
   newestFirst: readonly SourcedFile[],
   signal: AbortSignal,
 ): Promise<LocalFiles | undefined> {
-  if (newestFirst.length > FILES_MAX) return undefined;
-  const isElsewhere = ({ source }: SourcedFile): boolean =>
-    source.client.openLocalFile === undefined;
-  if (newestFirst.some(isElsewhere)) return undefined;
   const opened: LocalFile[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map((file) => file.close()));

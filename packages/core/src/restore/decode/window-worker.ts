@@ -1,6 +1,5 @@
 /** A thread that restores windows of a database. */
 
-import { workerData } from 'node:worker_threads';
 import { assert } from '../../error.ts';
 import type { HashedPart } from '../../ltx/checksum.ts';
 import { type Failure, toFailure } from '../../threads/failure.ts';
@@ -9,6 +8,8 @@ import { SliceError, WindowDecoder, type WindowSettings } from './window-decoder
 import { WINDOWS_AT_ONCE, type Window } from './windows.ts';
 
 export interface WindowService {
+  /** Before the first window. */
+  readonly open: { readonly request: WindowSettings; readonly answer: void };
   readonly decode: { readonly request: Window; readonly answer: WindowAnswer };
 }
 
@@ -17,10 +18,12 @@ export type WindowAnswer =
   /** `file` does not match its index. */
   | { readonly kind: 'unusable'; readonly file: number; readonly failure: Failure };
 
-const settings = workerData as WindowSettings;
-const idle = Array.from({ length: WINDOWS_AT_ONCE }, () => new WindowDecoder(settings));
+let idle: WindowDecoder[] = [];
 
 serve<WindowService>({
+  open(settings) {
+    idle = Array.from({ length: WINDOWS_AT_ONCE }, () => new WindowDecoder(settings));
+  },
   async decode(window) {
     const decoder = idle.pop();
     assert(decoder !== undefined, 'a thread has at most WINDOWS_AT_ONCE windows');
