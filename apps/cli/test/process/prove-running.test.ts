@@ -168,7 +168,8 @@ test('a repair by the replicator is the one of the command, and is recorded', as
   expect(await metrics()).toContain(`sluice_repair_last_copied_files{${labels}} 1`);
   const status = await sluice('status', app);
   expect(status.stdout).toMatch(/last repair: mended, \S+; 1 files \(.*\) copied to one/);
-  // Also the direct command.
+  // Also the direct command. The replicator lists each destination now, and the next time in a minute.
+  expect(await sluice('sync', '-wait', app)).toMatchObject({ code: 0 });
   fs.rmSync(path.join(folder, 'two', 'ltx', FIRST));
   fs.rmSync(path.join(folder, 'two', 'ltx', SNAPSHOT));
   expect(await sluice('repair', '-read-data', app)).toMatchObject({ code: 0 });
