@@ -42,6 +42,9 @@ export async function closeAll(threads: WindowThreads): Promise<void> {
 }
 
 /** Closes the threads. */
+/** Smaller databases stay in the page cache: their application reads them next, and they are written in no time. */
+const DIRECT_FROM_BYTES: number = 256 * 1024 * 1024;
+
 export async function applyPlanInWindows(
   options: ApplyPlanOptions,
   { files }: LocalFiles,
@@ -50,7 +53,8 @@ export async function applyPlanInWindows(
   const header = files[0]?.header;
   assert(header !== undefined, 'a plan has files');
   await options.onSize(header.commit * header.pageSize);
-  const direct = options.cache === 'keep' ? undefined : await openDirect(options.descriptor);
+  const isCached = options.cache === 'keep' || header.commit * header.pageSize < DIRECT_FROM_BYTES;
+  const direct = isCached ? undefined : await openDirect(options.descriptor);
   try {
     const run = new WindowRun(options, files, threads, { ...header, direct });
     try {
