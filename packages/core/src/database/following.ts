@@ -78,7 +78,7 @@ export class Following implements ImageHost {
       clock: context.clock,
       look: this.#look,
       check,
-      dueInMs: () => this.#cutter.dueInMs(),
+      dueInMs: () => Math.min(this.#cutter.dueInMs(), this.rest.dueInMs),
       onError: this.#fail,
       onNotice: (level, message) => emit({ kind: 'notice', level, message }),
     });

@@ -33,7 +33,7 @@ export interface LoopContext {
   readonly look: () => Look;
   /** Called at each safety poll. Throws if the files are no longer the ones that were opened. */
   readonly check: () => void;
-  /** Time in ms until a look is needed for a cut; Infinity if no cut is due. */
+  /** Time in ms until a look is needed for a cut, or to close the database; Infinity if none is. */
   readonly dueInMs: () => number;
   readonly onError: (error: unknown) => void;
   readonly onNotice: (level: 'info' | 'warn', message: string) => void;

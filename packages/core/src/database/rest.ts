@@ -50,6 +50,8 @@ export class Rest {
   readonly #host: RestHost;
   /** When something was last committed or done, or when `onIdle` was called. */
   #activeAt: number;
+  /** Whether it was late since then: if it stays open, it is tried again at the next poll. */
+  #wasLate = false;
   /** Whether something was committed after it was complete for the first time. */
   #use: 'opening' | 'unused' | 'used' = 'opening';
 
@@ -61,16 +63,32 @@ export class Rest {
 
   /** Call after each look. */
   observe(look: 'active' | 'idle'): void {
-    const { clock, database, onIdle, openDatabases, options } = this.#context;
+    const { clock, database, onIdle } = this.#context;
     const now = clock.monotonic();
     if (this.#use === 'opening' && this.#host.mayRest) this.#use = 'unused';
     else if (this.#use === 'unused' && look === 'active') this.#use = 'used';
-    const use = this.#use === 'opening' ? 'used' : this.#use;
-    const idleMs = openDatabases.idleCloseMs(options.idleCloseMs, use);
-    const isLate = idleMs > 0 && now - this.#activeAt >= idleMs;
+    const isLate = now - this.#activeAt >= this.#idleMs;
+    this.#wasLate = look === 'idle' && this.#host.mayRest && (this.#wasLate || isLate);
     const isDue = isLate && database.connections.fileSizeBytes() <= IDLE_BYTES_MAX;
     if (look === 'active' || isDue || !this.#host.mayRest) this.#activeAt = now;
     if (look === 'idle' && isDue) onIdle();
+  }
+
+  /**
+   * Time until a look is needed to close it. It does not wait for the next poll: while thousands are opened, others wait
+   * for its end.
+   */
+  get dueInMs(): number {
+    if (this.#wasLate || !this.#host.mayRest) return Infinity;
+    return Math.max(1, this.#activeAt + this.#idleMs - this.#context.clock.monotonic());
+  }
+
+  /** After what time without commits it is closed; Infinity: never. */
+  get #idleMs(): number {
+    const { openDatabases, options } = this.#context;
+    const use = this.#use === 'opening' ? 'used' : this.#use;
+    const idleMs = openDatabases.idleCloseMs(options.idleCloseMs, use);
+    return idleMs > 0 ? idleMs : Infinity;
   }
 
   /**

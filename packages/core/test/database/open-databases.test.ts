@@ -1,5 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import { OpenDatabases } from '../../src/database/open-databases.ts';
+import { Watched } from './watched.ts';
+
+/** Of each wait for an event. */
+const WAIT_MS = 30_000;
 
 const wanted = (): boolean => true;
 
@@ -46,3 +50,23 @@ test('while many are open, idle ones are closed sooner', () => {
   expect(open.idleCloseMs(100, 'used')).toBe(100);
   expect(open.idleCloseMs(0, 'unused')).toBe(0);
 });
+
+test(
+  'an unused database is closed before the next poll while others wait to be opened',
+  { timeout: 3 * WAIT_MS },
+  async () => {
+    const watched = new Watched();
+    watched.commit();
+    const first = watched.start({ minCheckpointPageCount: 1 });
+    await watched.next('staged');
+    await first.sync();
+    watched.app.pragma('wal_checkpoint(PASSIVE)');
+    await first.close();
+    watched.clock.stepWallClock(WAIT_MS); // the file is not new any more
+    const options = { idleCloseMs: 10 * WAIT_MS, monitorIntervalMs: 2 * WAIT_MS };
+    const engine = watched.start({ ...options, openDatabases: new OpenDatabases(1) });
+    await watched.next('opened', ({ proved }) => proved !== undefined);
+    await expect.poll(() => watched.gauges.get('idlePollMs'), { timeout: WAIT_MS }).not.toBe(0);
+    expect(engine.stats()).toBeUndefined();
+  },
+);

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { Engine } from '../../src/database/engine.ts';
+import type { OpenDatabases } from '../../src/database/open-databases.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
 import { Gauges } from '../../src/database/gauges.ts';
@@ -56,6 +57,10 @@ export interface StartOptions {
   readonly minCheckpointPageCount?: number;
   /** Default: an idle database stays open. */
   readonly idleCloseMs?: number;
+  /** Default 20. */
+  readonly monitorIntervalMs?: number;
+  /** Default: there is no limit. */
+  readonly openDatabases?: OpenDatabases;
   readonly files?: FileSystem;
   /** What a start without proof does if it has page checksums. Default: an image. */
   readonly unproved?: 'changes' | 'image';
@@ -98,7 +103,7 @@ export class Watched {
   /** Starts an engine, which resumes if continuity is proved, and otherwise does `unproved`. */
   start(options: StartOptions = {}): Engine {
     const { files = systemFiles, unproved = 'image', ...more } = options;
-    const { minCheckpointPageCount, idleCloseMs = 0 } = options;
+    const { minCheckpointPageCount, idleCloseMs = 0, monitorIntervalMs = 20 } = options;
     this.gauges = Gauges.create(this.clock.monotonic());
     const engine: Engine = new Engine({
       ...more,
@@ -107,7 +112,7 @@ export class Watched {
         path: this.path,
         metaPath: this.metaPath,
         syncIntervalMs: 1,
-        monitorIntervalMs: 20,
+        monitorIntervalMs,
         idleCloseMs,
         minCheckpointPageCount: minCheckpointPageCount ?? DATABASE_DEFAULTS.minCheckpointPageCount,
       },
