@@ -33,6 +33,8 @@ const ROWS = 20;
 
 const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 300_000;
+/** A first merge of what was committed just before the start is due within 30 s. */
+const MERGED_MS_MAX = 40_000;
 /** After what time without commits they are closed. By default it is five minutes. */
 const IDLE_CLOSE = '5s';
 /** Those that do not belong to a database: threads, connections to the bucket. */
@@ -132,14 +134,14 @@ class Replicator {
     }
   }
 
-  /** Resolves when all are closed. */
+  /** Resolves when all are closed, and nothing is to be merged. */
   async idle(): Promise<void> {
     const giveUpAt = performance.now() + START_MS_MAX;
     while (this.descriptors > 2 * DATABASES + BASE_DESCRIPTORS_MAX) {
       if (performance.now() > giveUpAt) throw new Error(`${this.descriptors} descriptors`);
       await sleep(500);
     }
-    await sleep(10_000);
+    await sleep(MERGED_MS_MAX);
   }
 
   get descriptors(): number {
