@@ -3,7 +3,7 @@
  * its syntax is wrong, or if the live database does not accept it either. A table that only the backup lacks is its failure.
  */
 
-import type { Database, Options } from 'better-sqlite3';
+import type { Options } from 'better-sqlite3';
 import fs from 'node:fs';
 import type { AssertionResult } from './checks.ts';
 import type { LiveState } from './live.ts';
@@ -32,8 +32,13 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** A connection; the types of its package need not be installed. */
+interface Connected {
+  prepare(sql: string): { readonly reader: boolean };
+}
+
 /** undefined if SQLite accepts it. Throws if it cannot say. */
-export function refusalOf(database: Database, sql: string): Refusal | undefined {
+export function refusalOf(database: Connected, sql: string): Refusal | undefined {
   try {
     const { reader } = database.prepare(sql);
     return reader ? undefined : { kind: 'no query', message: 'it returns no rows' };
