@@ -20,8 +20,8 @@ import type { Staging } from '../staging/staging.ts';
 
 /** Maximum attempts to read the current log. The log may restart during each of them. */
 const ATTEMPTS_MAX = 100;
-/** Free space on the volume is checked, and progress reported, every so many steps. A step reads at most 1 MiB. */
-const STEPS_PER_REPORT = 16;
+/** Free space on the volume is checked every so many steps. A step reads at most 1 MiB. */
+const STEPS_PER_ROOM_CHECK = 16;
 
 /** Context of an open database. */
 export interface DatabaseContext extends EngineContext {
@@ -113,14 +113,15 @@ export class FuzzyCopy<Pages extends CopiedPages> {
 
   /** Reads the whole file in batches, with ticks in between. */
   async copy(): Promise<void> {
+    const { database, emit, staging } = this.#context;
+    const { connections } = database;
     for (let steps = 0; this.#host.isOpen; steps++) {
-      const isDue = steps % STEPS_PER_REPORT === 0;
-      if (isDue) await this.#context.staging.requireRoom();
-      const step = this.pages.step();
-      if (isDue || step === 'done') this.#report();
-      if (step === 'done') return;
+      if (steps % STEPS_PER_ROOM_CHECK === 0) await staging.requireRoom();
+      if (this.pages.step() === 'done') return;
       this.#throwFailure();
       this.recordProgress();
+      const doneBytes = this.pages.copiedPages * connections.pageSize;
+      emit({ kind: 'progress', doneBytes, totalBytes: connections.fileSizeBytes() });
       await yieldToTicks();
     }
   }
@@ -149,13 +150,6 @@ export class FuzzyCopy<Pages extends CopiedPages> {
 
   recordProgress(): void {
     this.#context.gauges.set('imageMovedAt', this.#context.clock.monotonic());
-  }
-
-  #report(): void {
-    const { database, emit } = this.#context;
-    const { connections } = database;
-    const doneBytes = this.pages.copiedPages * connections.pageSize;
-    emit({ kind: 'progress', doneBytes, totalBytes: connections.fileSizeBytes() });
   }
 
   #readLog(held: number): boolean {
