@@ -32,9 +32,9 @@ export async function writeFully(
   for (let done = 0; done < bytes.length;) {
     const rest = bytes.length - done;
     const at = position === undefined ? null : position + done;
-    const count = await writeSome(file, bytes, done, at);
-    if (count === 0) throw refused(rest);
-    done += count;
+    const written = await writeSome(file, bytes, done, at);
+    if (written === 0) throw refused(rest);
+    done += written;
   }
 }
 
