@@ -71,7 +71,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
     },
     {
       file: 'file-io.ts',
-      find: `done += bytesWritten;`,
+      find: `done += written;`,
       replace: `done += rest;`,
     },
   ],
