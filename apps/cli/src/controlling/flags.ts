@@ -5,7 +5,7 @@ import { usageError, type Arguments } from '../args.ts';
 import { toDatabasePath } from '../config/schema.ts';
 
 /** Litestream's defaults. */
-const SYNC_MS_DEFAULT = 30_000;
+export const SYNC_MS_DEFAULT = 30_000;
 const INFO_MS_DEFAULT = 10_000;
 /** setTimeout accepts at most about 24 days. */
 const TIMEOUT_MS_MAX = 20 * 24 * 3_600_000;

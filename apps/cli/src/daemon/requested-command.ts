@@ -3,29 +3,29 @@
  * one of a database, with its `path` in their input.
  */
 
-import { databaseCommands, type ControlCommands, type Replicator } from '@sluice/core';
+import {
+  databaseCommands,
+  type ControlCommands,
+  type ProcessInfo,
+  type Replicator,
+} from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
-
-export interface RequestedCommand {
-  readonly command: string;
-  readonly input: unknown;
-  readonly onProgress: (progress: unknown) => void;
-}
+import type { CommandOrder } from '@sluice/dashboard';
+import { SYNC_MS_DEFAULT } from '../controlling/flags.ts';
 
 export interface CommandsHere {
   readonly replicator: Replicator;
+  readonly info: ProcessInfo;
   /** Of the process. */
   readonly commands: ControlCommands;
 }
 
 const OF_DATABASE = ['sync', 'reseed'] as const;
-/** Time limit of `sync`, if the input has none. */
-const SYNC_MS_DEFAULT = 30_000;
 
 /** CONFIG_INVALID for an unknown command and for a wrong input. */
 export async function runRequested(
-  { replicator, commands }: CommandsHere,
-  { command, input, onProgress }: RequestedCommand,
+  { replicator, info, commands }: CommandsHere,
+  { command, input, onProgress }: CommandOrder,
   signal: AbortSignal,
 ): Promise<unknown> {
   const known = [...Object.keys(commands), ...OF_DATABASE];
@@ -41,7 +41,6 @@ export async function runRequested(
   if (typeof path !== 'string') {
     throw new ReplicationError('CONFIG_INVALID', `run ${command}: its input needs a path`);
   }
-  const info = { version: '', startedAt: new Date() }; // only for the command `info`
   const own = databaseCommands(replicator, path, info);
   return await own[command]?.({ timeout_ms: SYNC_MS_DEFAULT, ...rest }, signal, onProgress);
 }

@@ -7,6 +7,7 @@ import {
   type Replicator,
 } from '@sluice/core';
 import { isError, messageOf, ReplicationError } from '@sluice/core/backend';
+import type { CommandOrder } from '@sluice/dashboard';
 import { readConfigFile } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
@@ -21,7 +22,7 @@ import { Directories } from './directories.ts';
 import { examineElsewhere } from './examine-elsewhere.ts';
 import { processCommands } from './process-commands.ts';
 import type { DaemonOptions } from './options.ts';
-import { runRequested, type RequestedCommand } from './requested-command.ts';
+import { runRequested } from './requested-command.ts';
 import { openProcessSocket, type ProcessSocket } from './process-socket.ts';
 import { Reloads } from './reload.ts';
 import type { MissingDatabases } from './restore-missing.ts';
@@ -148,7 +149,7 @@ export class Running {
   }
 
   /** Runs a command that came over HTTP. DATABASE_BUSY while the process starts and ends. */
-  async command(requested: RequestedCommand, signal: AbortSignal): Promise<unknown> {
+  async command(requested: CommandOrder, signal: AbortSignal): Promise<unknown> {
     const commands = this.#commands;
     if (commands === undefined) {
       const why = `run ${requested.command}: the replicator starts, or ends; try again`;

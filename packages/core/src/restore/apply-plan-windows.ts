@@ -41,10 +41,10 @@ export async function closeAll(threads: WindowThreads): Promise<void> {
   await Promise.all(threads.map((thread) => thread.close()));
 }
 
-/** Closes the threads. */
 /** Smaller databases stay in the page cache: their application reads them next, and they are written in no time. */
 const DIRECT_FROM_BYTES: number = 256 * 1024 * 1024;
 
+/** Closes the threads. */
 export async function applyPlanInWindows(
   options: ApplyPlanOptions,
   { files }: LocalFiles,

@@ -45,8 +45,7 @@ export class RecordList<T> {
     const temporary = `${file}.${random.bits64().toString(16)}.tmp`;
     try {
       if ((await files.stat(folder)) === undefined) return 'no folder';
-      const text = `${JSON.stringify(records, undefined, 2)}
-`;
+      const text = `${JSON.stringify(records, undefined, 2)}\n`;
       if (durability === 'durable') await writeDurably(files, file, text, 'shared', temporary);
       else await replaceText(files, file, text, temporary);
       return 'recorded';

@@ -9,9 +9,9 @@ import { describeFile } from '../../store/describe.ts';
 import type { SealedRecord } from '../destination/sealer.ts';
 
 /**
- * Throws if a snapshot may not be whole. A plain one has the TXIDs of its name, and an end that fits its start. There may be no identity for an
- * encrypted one: it must have the size and the end of the one that was sent, whatever the listing says, because it
- * may have been cut short before this process listed it.
+ * Throws if a snapshot may not be whole. A plain one has the TXIDs of its name, and an end that fits its start. There may
+ * be no identity for an encrypted one: it must have the size and the end of the one that was sent, whatever the listing
+ * says, because it may have been cut short before this process listed it.
  */
 export async function checkSnapshot(
   client: ReplicaFiles,

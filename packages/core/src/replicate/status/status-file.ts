@@ -54,7 +54,6 @@ export class StatusFile {
   /** When it was last written, or when `begin` was called; undefined before that. */
   #writtenAt: number | undefined;
   #isFailing = false;
-  #isClosed = false;
   /** When it was last written whole, by both clocks. */
   #written: Moment = { wallMs: 0, monotonicMs: 0 };
   /** Result of `rest` for what was last written. A change since then is written by `touch`. */
@@ -105,7 +104,7 @@ export class StatusFile {
 
   /** Writes one last time. */
   async close(): Promise<void> {
-    clearInterval(this.#heartbeat);
+    clearTimeout(this.#heartbeat);
     await this.writeInTime();
     clearTimeout(this.#timer);
   }
@@ -114,7 +113,6 @@ export class StatusFile {
     const { clock, heartbeatMs } = this.#context;
     this.#heartbeat = setTimeout(
       () => {
-        if (this.#isClosed) return;
         this.#beatLater();
         void this.#beat();
       },
